@@ -1,0 +1,1 @@
+//! Sample backends: for the demo and the tests

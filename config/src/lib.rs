@@ -1,0 +1,1 @@
+//! What people set: flags, environment and their defaults

@@ -1,0 +1,1 @@
+//! The data plane: front, exchange, upstream, observe, admin

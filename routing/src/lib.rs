@@ -1,0 +1,29 @@
+//! The routing table and the routing decision of net-pingora.
+//!
+//! This crate is the contract between the control plane, which builds [`Table`]s, and the data
+//! plane, which asks them. It does no I/O and knows neither Kubernetes nor Pingora.
+//!
+//! - [`Table`]: an immutable map from host to [`Host`], swapped atomically at one root.
+//! - [`route`]: the pure decision of one request; [`explain`] is the same decision, told aloud.
+//! - [`Backend`]: a cell beside the table that holds what a Service resolves to right now.
+//! - [`Traffic`]: a cell beside the table that counts what one split has carried.
+
+mod backend;
+mod cell;
+mod decide;
+mod explain;
+mod host;
+mod path;
+mod table;
+mod traffic;
+
+pub use backend::{
+    Backend, BackendKey, Endpoint, EndpointSet, InFlight, Missing, Protocol, ServicePort, Target, Upstream,
+};
+pub use cell::{Publisher, TableCell};
+pub use decide::{ACME_CHALLENGE, Decision, Listener, Match, Miss, Request, route};
+pub use explain::{Explanation, Step, explain};
+pub use host::{CATCH_ALL, HostName};
+pub use path::{Header, HeaderMatch, Ingress, ObjectKey, Path, PathVerdict, Split, Splits};
+pub use table::{Change, Host, Table};
+pub use traffic::{BUCKETS_MICROS, Series, Traffic};

@@ -1,0 +1,2 @@
+//! The `net-pingora` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What crosses crates: wire tests over real sockets
