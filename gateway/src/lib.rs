@@ -1,1 +1,9 @@
-//! The data plane: front, exchange, upstream, observe, admin
+//! The data plane of net-pingora.
+//!
+//! A request goes `front` → [`net_pingora_routing::route`] → `upstream` → `exchange`; what it did
+//! is told to `observe`. Nothing in this crate knows Kubernetes.
+
+pub mod admin;
+pub mod observe;
+pub mod settings;
+pub mod upstream;

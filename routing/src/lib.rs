@@ -10,6 +10,7 @@
 
 mod backend;
 mod cell;
+mod certificate;
 mod decide;
 mod explain;
 mod host;
@@ -21,6 +22,7 @@ pub use backend::{
     Backend, BackendKey, Endpoint, EndpointSet, InFlight, Missing, Protocol, ServicePort, Target, Upstream,
 };
 pub use cell::{Publisher, TableCell};
+pub use certificate::{Certificate, CertificateCell};
 pub use decide::{ACME_CHALLENGE, Decision, Listener, Match, Miss, Request, route};
 pub use explain::{Explanation, Step, explain};
 pub use host::{CATCH_ALL, HostName};

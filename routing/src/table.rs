@@ -130,13 +130,12 @@ impl Table {
     fn set(&mut self, host: Arc<Host>) {
         let hash = self.hasher.hash_one(&*host.name);
         let Some(shard) = self.shards.get_mut(shard_of(hash)).map(Arc::make_mut) else { return };
-        match shard.find_mut(hash, |entry| entry.host.name == host.name) {
-            Some(entry) => entry.host = host,
-            None => {
-                shard.insert_unique(hash, Entry { hash, host }, |entry| entry.hash);
-                self.hosts += 1;
-            }
+        if let Some(entry) = shard.find_mut(hash, |entry| entry.host.name == host.name) {
+            entry.host = host;
+            return;
         }
+        shard.insert_unique(hash, Entry { hash, host }, |entry| entry.hash);
+        self.hosts += 1;
     }
 
     fn remove(&mut self, name: &str) {

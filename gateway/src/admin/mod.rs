@@ -1,0 +1,1 @@
+//! `/ready`, `/live` and `/metrics` for everybody; `/routes` for the machine itself.

@@ -1,0 +1,94 @@
+//! What the data plane is told at start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use net_pingora_routing::Listener;
+
+/// Everything the data plane is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Sockets that serve traffic.
+    pub listeners: Vec<ListenerSettings>,
+    /// Where `/ready`, `/live` and `/metrics` are served.
+    pub health: SocketAddr,
+    /// Where `/routes` is served.
+    pub admin: SocketAddr,
+    /// Worker threads that serve traffic; each accepts, proxies and pools connections on its own.
+    pub threads: usize,
+    /// Bounds on what a client controls.
+    pub limits: Limits,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// Proxies in front of us whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    pub trusted_hops: usize,
+    /// Whether every request is logged.
+    pub access_log: bool,
+}
+
+/// One socket that serves traffic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// Name in logs and metrics: `external-http`, `internal-https`, ...
+    pub name: &'static str,
+    /// Address to bind; `[::]` is dual stack, port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Which rules it serves.
+    pub kind: Listener,
+    /// Whether clients speak TLS.
+    pub tls: bool,
+}
+
+/// Bounds on what a client controls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's line and headers together; more is answered 431.
+    pub head_bytes: usize,
+    /// Headers of a request; more is answered 431.
+    pub headers: usize,
+    /// Bytes of a request's target; more is answered 414.
+    pub uri_bytes: usize,
+    /// Connections open at once over all listeners; more are closed at once.
+    pub connections: usize,
+    /// Streams open at once on one HTTP/2 connection.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head_bytes: 60 * 1024, headers: 200, uri_bytes: 16 * 1024, connections: 50_000, streams: 256 }
+    }
+}
+
+/// Deadlines of the data plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its head, in total.
+    pub head: Duration,
+    /// From accept to the first byte, and between two requests of a connection.
+    pub idle: Duration,
+    /// One attempt to connect to an endpoint.
+    pub connect: Duration,
+    /// How long an unused upstream connection is kept.
+    pub upstream_idle: Duration,
+    /// How long an upstream may say nothing before a response head; `None` for ever.
+    pub response: Option<Duration>,
+    /// How long requests in flight may go on after a drain begins.
+    pub drain: Duration,
+    /// How long readiness fails before listeners close.
+    pub drain_delay: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            connect: Duration::from_secs(5),
+            upstream_idle: Duration::from_secs(60),
+            response: None,
+            drain: Duration::from_secs(25),
+            drain_delay: Duration::from_secs(5),
+        }
+    }
+}
