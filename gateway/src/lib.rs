@@ -4,6 +4,12 @@
 //! is told to `observe`. Nothing in this crate knows Kubernetes.
 
 pub mod admin;
+mod exchange;
+mod front;
+mod gateway;
 pub mod observe;
 pub mod settings;
 pub mod upstream;
+
+pub use front::BindError;
+pub use gateway::{Gateway, Running, StartError};

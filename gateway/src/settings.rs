@@ -22,6 +22,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Proxies in front of us whose `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_hops: usize,
+    /// Unused upstream connections each worker keeps.
+    pub upstream_pool: usize,
     /// Whether every request is logged.
     pub access_log: bool,
 }
@@ -71,7 +73,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// How long an unused upstream connection is kept.
     pub upstream_idle: Duration,
-    /// How long an upstream may say nothing before a response head; `None` for ever.
+    /// How long an upstream may say nothing, before and between parts of its response; `None` for
+    /// ever. Upgraded connections may always be silent.
     pub response: Option<Duration>,
     /// How long requests in flight may go on after a drain begins.
     pub drain: Duration,

@@ -1,1 +1,9 @@
 //! What the gateway tells of its work: metrics, access log, its own answers.
+
+pub mod access;
+pub mod answers;
+pub mod metrics;
+mod observer;
+mod series;
+
+pub use observer::Observer;

@@ -1,1 +1,9 @@
 //! Where a request goes: endpoints, names, connections.
+
+mod choose;
+pub mod dns;
+mod peer;
+
+pub(crate) use choose::choose;
+pub use dns::Names;
+pub(crate) use peer::peer;

@@ -1,0 +1,80 @@
+//! What to do with a request: routing, once more for every hop to our own internal Service.
+
+use http::HeaderValue;
+use http::header::HOST;
+use net_pingora_routing::{Decision, Listener, Match, Path, Request, TableCell, Target, route};
+use pingora_http::RequestHeader;
+
+use super::headers;
+use crate::front::Connection;
+use crate::observe::answers::Reason;
+
+/// Hops to our own internal Service before a request counts as going in circles.
+const MOST_HOPS: usize = 4;
+
+/// What to do with a request.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Send it to the backend of the last hop.
+    Forward(Vec<Match>),
+    /// Answer 301 with this Location.
+    Redirect(String),
+    /// Answer with an error.
+    Refuse(Reason),
+}
+
+/// Routes a request and gives it the headers of every path and split on its way.
+pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut RequestHeader) -> Verdict {
+    let mut hops = Vec::with_capacity(1);
+    let mut listener = connection.kind;
+    let mut tls = connection.tls;
+    loop {
+        let hop = match one(table, listener, tls, request) {
+            Decision::Forward(hop) => hop,
+            Decision::Redirect(_) => return redirect(request),
+            Decision::NotFound(miss) => return Verdict::Refuse(miss.into()),
+        };
+        let Some(split) = hop.split() else { return Verdict::Refuse(Reason::Internal) };
+        if headers::of_route(request, &hop.path, split).is_err() {
+            return Verdict::Refuse(Reason::BadRequest);
+        }
+        let again = matches!(split.backend.upstream().target, Target::Internal);
+        hops.push(hop);
+        if !again {
+            return Verdict::Forward(hops);
+        }
+        if hops.len() > MOST_HOPS {
+            return Verdict::Refuse(Reason::Loop);
+        }
+        (listener, tls) = (Listener::Internal, false);
+    }
+}
+
+fn one(table: &TableCell, listener: Listener, tls: bool, request: &RequestHeader) -> Decision {
+    let asked =
+        Request { listener, tls, host: headers::host(request), path: request.uri.path(), headers: &request.headers };
+    route(&table.load(), &asked, fastrand::u32(..))
+}
+
+/// RFC 9110 §15.4.2; `:80` is the only port that cannot be right for HTTPS.
+fn redirect(request: &RequestHeader) -> Verdict {
+    let host = headers::host(request);
+    let host = host.strip_suffix(":80").unwrap_or(host);
+    let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
+    Verdict::Redirect(format!("https://{host}{target}"))
+}
+
+/// The value a path gives the upstream's Host, if it rewrites it.
+pub(super) fn rewrite_host(request: &mut RequestHeader, path: &Path) -> pingora_error::Result<()> {
+    let Some(host) = &path.rewrite_host else { return Ok(()) };
+    request.insert_header(HOST, HeaderValue::clone(host))?;
+    if request.uri.authority().is_none() {
+        return Ok(());
+    }
+    let mut parts = request.uri.clone().into_parts();
+    parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
+    if let Ok(uri) = http::Uri::from_parts(parts) {
+        request.set_uri(uri);
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What a request leaves behind: counts, and a line in the access log.
+
+use std::time::Instant;
+
+use net_pingora_routing::ObjectKey;
+use pingora_proxy::Session;
+
+use super::context::Context;
+use crate::observe::Observer;
+use crate::observe::access::AccessRecord;
+
+/// Status of a client that left before the answer, as nginx counts it.
+const CLIENT_LEFT: u16 = 499;
+
+/// Counts a finished request with every split it went through, and logs it if asked to.
+pub(super) fn record(observer: &Observer, session: &Session, ctx: &Context) {
+    let status = session.response_written().map_or(CLIENT_LEFT, |response| response.status.as_u16());
+    let duration = ctx.started.elapsed();
+    for split in ctx.hops.iter().filter_map(|hop| hop.split()) {
+        split.traffic.series_or(|traffic| observer.metrics.claim(traffic)).record(status, duration);
+    }
+    if !observer.access_log {
+        return;
+    }
+    let Some(connection) = &ctx.connection else { return };
+    let request = session.req_header();
+    let split = ctx.last_hop().and_then(|hop| hop.split());
+    let ingress: Option<&ObjectKey> = ctx.hops.first().map(|hop| &hop.path.ingress.key);
+    let revision = request.headers.get("knative-serving-revision").and_then(|value| value.to_str().ok());
+    AccessRecord {
+        request_id: ctx.request_id.to_str().unwrap_or_default(),
+        client: connection.peer,
+        method: request.method.as_str(),
+        host: ctx.host.to_str().unwrap_or_default(),
+        path: request.uri.path_and_query().map_or("", |target| target.as_str()),
+        protocol: &format!("{:?}", request.version),
+        listener: connection.listener,
+        ingress,
+        service: split.map(|split| &*split.backend.key.service),
+        revision,
+        status,
+        bytes_in: session.body_bytes_read() as u64,
+        bytes_out: session.body_bytes_sent() as u64,
+        duration,
+        upstream_time: ctx.responded.map(|at: Instant| at.duration_since(ctx.started)),
+        upstream: ctx.upstream,
+        answer: ctx.answer,
+    }
+    .log();
+}

@@ -1,0 +1,110 @@
+//! One accepted connection: TLS if the listener asks for it, then the protocol it speaks.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use net_pingora_routing::Listener;
+use pingora_timeout::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::stream::ClientStream;
+use super::worker::WorkerContext;
+use super::{http1, http2};
+use crate::settings::ListenerSettings;
+
+/// How HTTP/2 by prior knowledge begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What all requests of a connection share.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    /// Name of the listener.
+    pub(crate) listener: &'static str,
+    /// Which rules apply.
+    pub(crate) kind: Listener,
+    /// Whether the client spoke TLS.
+    pub(crate) tls: bool,
+    /// The other end of the socket.
+    pub(crate) peer: SocketAddr,
+    /// Its address, as `X-Forwarded-For` tells it.
+    pub(crate) forwarded_for: HeaderValue,
+}
+
+impl Connection {
+    fn new(peer: SocketAddr, listener: &ListenerSettings) -> Self {
+        // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let forwarded_for = HeaderValue::try_from(peer.ip().to_string()).unwrap_or(HeaderValue::from_static("unknown"));
+        Self { listener: listener.name, kind: listener.kind, tls: listener.tls, peer, forwarded_for }
+    }
+}
+
+/// What a connection turned out to speak.
+enum Spoken {
+    Http1,
+    Http2,
+    Nothing,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    listener: &ListenerSettings,
+    worker: &Arc<WorkerContext>,
+) {
+    let fd = socket.as_raw_fd();
+    let connection = Arc::new(Connection::new(peer, listener));
+    if !listener.tls {
+        return plain(ClientStream::new(socket, fd), connection, worker).await;
+    }
+    let deadline = worker.settings.timeouts.head;
+    match timeout(deadline, worker.tls.accept(socket)).await {
+        Ok(Ok(stream)) => {
+            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let stream = ClientStream::new(stream, fd);
+            let spoken = if h2 { Spoken::Http2 } else { Spoken::Http1 };
+            speak(spoken, stream, connection, worker).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, client = %connection.peer, "TLS handshake failed"),
+        Err(_) => tracing::debug!(client = %connection.peer, "TLS handshake took too long"),
+    }
+}
+
+async fn plain(mut stream: ClientStream<TcpStream>, connection: Arc<Connection>, worker: &Arc<WorkerContext>) {
+    let spoken = sniff(&mut stream, worker).await;
+    speak(spoken, stream, connection, worker).await;
+}
+
+async fn speak<T>(spoken: Spoken, stream: ClientStream<T>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
+{
+    match spoken {
+        Spoken::Http1 => http1::serve(Box::new(stream), connection, worker).await,
+        Spoken::Http2 => http2::serve(stream, connection, worker).await,
+        Spoken::Nothing => {}
+    }
+}
+
+/// Tells HTTP/2 by its preface, byte by byte: a short HTTP/1 request must not wait for more.
+async fn sniff(stream: &mut ClientStream<TcpStream>, worker: &Arc<WorkerContext>) -> Spoken {
+    let timeouts = &worker.settings.timeouts;
+    let mut wait = timeouts.idle;
+    loop {
+        let seen = stream.waiting();
+        if seen.len() >= PREFACE.len() && seen.starts_with(PREFACE) {
+            return Spoken::Http2;
+        }
+        if !PREFACE.starts_with(seen) {
+            return Spoken::Http1;
+        }
+        match timeout(wait, worker.unless_draining(stream.fill())).await {
+            Ok(Some(Ok(read))) if read > 0 => wait = timeouts.head,
+            _ => return Spoken::Nothing,
+        }
+    }
+}

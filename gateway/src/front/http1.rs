@@ -1,0 +1,112 @@
+//! An HTTP/1 connection: one request after the other, each head checked before Pingora parses it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use pingora_core::apps::HttpServerApp;
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::http::ServerSession;
+use pingora_timeout::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Connection;
+use super::head::{HeadScanner, Progress};
+use super::stream::ClientStream;
+use super::worker::WorkerContext;
+use crate::exchange;
+use crate::observe::answers::{Answer, Reason};
+
+/// How waiting for a request ends.
+enum Head {
+    /// The bytes of a clean head.
+    Request(BytesMut),
+    /// The client has left or said nothing, or the gateway drains.
+    Closed,
+    /// The head is refused; the connection ends with the answer.
+    Refused(Reason),
+}
+
+/// Serves requests until the connection ends.
+pub(super) async fn serve<T>(mut stream: Box<ClientStream<T>>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
+{
+    loop {
+        let head = match read_head(&mut stream, worker).await {
+            Head::Request(head) => head,
+            Head::Closed => return,
+            Head::Refused(reason) => return refuse(&mut stream, reason, &connection, worker).await,
+        };
+        let Some(next) = pass(stream, head, &connection, worker).await else { return };
+        let Ok(same) = next.into_any().downcast::<ClientStream<T>>() else { return };
+        stream = same;
+    }
+}
+
+/// Reads one whole head: its first byte within the idle time, all of it within the head's deadline.
+async fn read_head<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut ClientStream<T>, worker: &WorkerContext) -> Head {
+    let settings = &worker.settings;
+    let mut scanner = HeadScanner::default();
+    let mut begun: Option<Instant> = None;
+    loop {
+        match scanner.advance(stream.waiting(), &settings.limits) {
+            Progress::Complete(length, framing) => return Head::Request(stream.begin(length, framing)),
+            Progress::Refused(reason) => return Head::Refused(reason),
+            Progress::Partial => {}
+        }
+        let wait = if stream.waiting().is_empty() {
+            settings.timeouts.idle
+        } else {
+            settings.timeouts.head.saturating_sub(begun.get_or_insert_with(Instant::now).elapsed())
+        };
+        match timeout(wait, worker.unless_draining(stream.fill())).await {
+            Ok(Some(Ok(read))) if read > 0 => {}
+            Err(_) if begun.is_some() => return Head::Refused(Reason::HeadTimeout),
+            _ => return Head::Closed,
+        }
+    }
+}
+
+/// Passes one request through Pingora; returns the stream when another may follow.
+async fn pass(
+    stream: Stream,
+    head: BytesMut,
+    connection: &Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Option<Stream> {
+    let mut session = ServerSession::new_http1(stream);
+    session.set_keepalive(Some(worker.settings.timeouts.idle.as_secs()));
+    // Long pauses are allowed; a peer that is gone is found by TCP keep-alive.
+    session.set_read_timeout(None);
+    session.set_pipelined_prefix(head);
+    let request = worker.proxy.process_new_http(session, &worker.draining);
+    let reused = exchange::on_connection(Arc::clone(connection), request).await?;
+    Some(reused.consume().0)
+}
+
+/// Answers what never became a request.
+async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut ClientStream<T>,
+    reason: Reason,
+    connection: &Connection,
+    worker: &WorkerContext,
+) {
+    let request_id = exchange::request_id();
+    worker.observer.answered(&Answer {
+        reason,
+        detail: None,
+        host: "",
+        path: "",
+        listener: connection.listener,
+        request_id: &request_id,
+    });
+    let body = exchange::body(reason, &request_id);
+    let status = http::StatusCode::from_u16(reason.status()).unwrap_or(http::StatusCode::BAD_REQUEST);
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // The client may have left; the deadline keeps one that does not read from holding the connection.
+    let _ = timeout(worker.settings.timeouts.head, stream.send_last(answer.as_bytes())).await;
+}

@@ -1,0 +1,113 @@
+//! An HTTP/2 connection: every stream is a request of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pingora_core::apps::HttpServerApp;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession, default_h2_options, handshake};
+use pingora_core::protocols::{Digest, Stream};
+use pingora_timeout::{sleep, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Connection;
+use super::stream::ClientStream;
+use super::worker::WorkerContext;
+use crate::exchange;
+use crate::settings::Limits;
+
+/// Malformed streams a connection may send before it is closed, as Pingora's own loop has it.
+const MALFORMED: usize = 32;
+
+/// Bytes a client may send on one stream before they are forwarded ...
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// ... and on all streams of the connection together.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// How long an idle connection may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+type H2Connection = h2::server::Connection<Stream, Bytes>;
+
+/// What an HTTP/2 connection does next.
+enum Event {
+    Accepted(H2Accept),
+    Ended,
+    Draining,
+    Idle,
+}
+
+/// Serves streams until the connection ends; a drain sends GOAWAY and lets open streams finish.
+pub(super) async fn serve<T>(stream: ClientStream<T>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
+{
+    let stream: Stream = Box::new(stream);
+    let begin = handshake(stream, Some(options(&worker.settings.limits)));
+    let Ok(Ok(mut h2)) = timeout(worker.settings.timeouts.head, begin).await else { return };
+    let digest = Arc::new(Digest::default());
+    // Held by every open stream, so that its count tells an idle connection.
+    let open = Arc::new(());
+    let (mut malformed, mut closing) = (0, false);
+    loop {
+        match next(&mut h2, &digest, closing, &open, worker).await {
+            Event::Accepted(H2Accept::Session(session)) => spawn(session, &connection, worker, Arc::clone(&open)),
+            Event::Accepted(H2Accept::Rejected) if malformed < MALFORMED => malformed += 1,
+            Event::Draining | Event::Idle if !closing => {
+                closing = true;
+                h2.graceful_shutdown();
+            }
+            _ => return,
+        }
+    }
+}
+
+async fn next(
+    h2: &mut H2Connection,
+    digest: &Arc<Digest>,
+    closing: bool,
+    open: &Arc<()>,
+    worker: &WorkerContext,
+) -> Event {
+    let accept = HttpSession::from_h2_conn(h2, Arc::clone(digest));
+    tokio::select! {
+        biased;
+        () = worker.drained(), if !closing => Event::Draining,
+        accepted = accept => match accepted {
+            Ok(Some(accepted)) => Event::Accepted(accepted),
+            Ok(None) | Err(_) => Event::Ended,
+        },
+        () = idle(open, if closing { GOODBYE } else { worker.settings.timeouts.idle }) => Event::Idle,
+    }
+}
+
+/// Resolves when no stream has been open at the end of an interval, nor is.
+async fn idle(open: &Arc<()>, interval: Duration) {
+    loop {
+        sleep(interval).await;
+        if Arc::strong_count(open) == 1 {
+            return;
+        }
+    }
+}
+
+fn spawn(session: HttpSession, connection: &Arc<Connection>, worker: &Arc<WorkerContext>, open: Arc<()>) {
+    let (connection, worker) = (Arc::clone(connection), Arc::clone(worker));
+    tokio::spawn(async move {
+        let request = worker.proxy.process_new_http(ServerSession::new_http2(session), &worker.draining);
+        exchange::on_connection(connection, request).await;
+        drop(open);
+    });
+}
+
+fn options(limits: &Limits) -> H2Options {
+    let mut options = default_h2_options();
+    options
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(limits.streams)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buffer_size(STREAM_WINDOW as usize);
+    options
+}

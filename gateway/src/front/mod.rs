@@ -1,0 +1,21 @@
+//! From an accepted socket to a request: sniffing, limits, deadlines, drain.
+//!
+//! `listen` binds, `worker` accepts, `connection` finds out the protocol, `http1` and `http2` read
+//! requests and hand each to the exchange. What Pingora lets pass is refused here, before it.
+
+mod chunks;
+mod connection;
+mod head;
+mod http1;
+mod http2;
+mod listen;
+mod permit;
+mod stream;
+mod tls;
+mod worker;
+
+pub(crate) use connection::Connection;
+pub use listen::BindError;
+pub(crate) use listen::{Listening, bind};
+pub(crate) use permit::Permits;
+pub(crate) use worker::Worker;

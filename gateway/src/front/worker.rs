@@ -1,0 +1,147 @@
+//! A worker: one thread that accepts, proxies and pools connections on its own.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use net_pingora_routing::{CertificateCell, TableCell};
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::HttpProxy;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::permit::Permits;
+use super::{connection, tls};
+use crate::StartError;
+use crate::exchange::Exchange;
+use crate::observe::Observer;
+use crate::observe::metrics::{Counted, Refusal};
+use crate::settings::{ListenerSettings, Settings};
+use crate::upstream::Names;
+
+/// How long accepting pauses after an error, such as no file descriptor being left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// When a peer that says nothing is asked whether it is still there, and how often.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
+
+/// What all connections of a worker share. Other workers have their own.
+pub(crate) struct WorkerContext {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) proxy: Arc<HttpProxy<Exchange>>,
+    pub(crate) tls: TlsAcceptor,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// What a worker is made of.
+pub(crate) struct Worker {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) table: Arc<TableCell>,
+    pub(crate) certificates: Arc<CertificateCell>,
+    pub(crate) names: Arc<Names>,
+    pub(crate) permits: Arc<Permits>,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+impl WorkerContext {
+    /// Awaits `work`; `None` when a drain begins first.
+    pub(crate) async fn unless_draining<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.drained() => None,
+        }
+    }
+
+    /// Resolves once a drain has begun.
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.clone();
+        // An error means that the gateway is gone altogether.
+        let _ = draining.wait_for(|&draining| draining).await;
+    }
+}
+
+impl Worker {
+    /// Accepts and serves until the drain begins; open connections go on until the runtime ends.
+    pub(crate) async fn run(self, listeners: Vec<(ListenerSettings, TcpListener)>) -> Result<(), StartError> {
+        let permits = Arc::clone(&self.permits);
+        let context = Arc::new(self.context()?);
+        let mut accepting = tokio::task::JoinSet::new();
+        for (settings, socket) in listeners {
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            accepting.spawn(accept(socket, settings, Arc::clone(&permits), Arc::clone(&context)));
+        }
+        accepting.join_all().await;
+        Ok(())
+    }
+
+    fn context(self) -> Result<WorkerContext, StartError> {
+        let conf = Arc::new(ServerConf {
+            threads: 1,
+            upstream_keepalive_pool_size: self.settings.upstream_pool,
+            ..ServerConf::default()
+        });
+        let exchange = Exchange {
+            settings: Arc::clone(&self.settings),
+            observer: Arc::clone(&self.observer),
+            table: self.table,
+            names: self.names,
+        };
+        let mut proxy = HttpProxy::new(exchange, conf);
+        proxy.handle_init_modules();
+        Ok(WorkerContext {
+            tls: tls::acceptor(self.certificates)?,
+            settings: self.settings,
+            observer: self.observer,
+            proxy: Arc::new(proxy),
+            draining: self.draining,
+        })
+    }
+}
+
+/// Accepts connections of one listener until the drain begins.
+async fn accept(
+    socket: tokio::net::TcpListener,
+    listener: ListenerSettings,
+    permits: Arc<Permits>,
+    worker: Arc<WorkerContext>,
+) {
+    let listener = Arc::new(listener);
+    let metrics = worker.observer.metrics.listener(listener.name);
+    while let Some(accepted) = worker.unless_draining(socket.accept()).await {
+        match accepted {
+            Ok((stream, peer)) => {
+                metrics.accepted.inc();
+                let Some(permit) = permits.take() else {
+                    metrics.refused(Refusal::Limit);
+                    continue;
+                };
+                let (listener, worker) = (Arc::clone(&listener), Arc::clone(&worker));
+                let open = Counted::new(&metrics.open);
+                tokio::spawn(async move {
+                    prepare(&stream);
+                    connection::serve(stream, peer, &listener, &worker).await;
+                    drop((permit, open));
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, listener = listener.name, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Small packets go at once, and a peer that is gone is noticed.
+fn prepare(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&KEEPALIVE)) {
+        tracing::debug!(%error, "socket options not set");
+    }
+}

@@ -1,0 +1,489 @@
+//! Hosts of ExternalName Services, resolved when a request needs them.
+//!
+//! One [`Names`] serves the process. A name that is known costs a request two atomic loads of
+//! swapped pointers and no lock; queries run on the control runtime, so that a request that goes
+//! away takes no query with it and every worker profits from the answer. `/etc/resolv.conf` and
+//! `/etc/hosts` are read once, at start.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig};
+use hickory_resolver::lookup_ip::LookupIp;
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::Name as DnsName;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::timeout;
+
+use crate::observe::metrics::DnsMetrics;
+
+/// Names remembered; one more drops the one whose answer ends first.
+const NAMES: usize = 1_024;
+/// Queries under way at once; more wait, within their deadline.
+const QUERIES: usize = 64;
+/// From the wish to ask to the answer.
+const DEADLINE: Duration = Duration::from_secs(3);
+/// One attempt at one DNS server, and how often it is repeated. Together they end before the
+/// deadline, so that a server that never answers for IPv6 does not cost the IPv4 addresses.
+const ATTEMPT: Duration = Duration::from_secs(1);
+const REPEATS: usize = 1;
+/// How long an answer is fresh, whatever its TTL says: hosts of placeholder Services change.
+const FRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+/// How long after its end an answer is used while DNS fails.
+const STALE: Duration = Duration::from_secs(30);
+/// How long a failure is not asked again.
+const FAILURE: Duration = Duration::from_secs(1);
+
+/// Why a host has no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The host is no DNS name.
+    #[error("host `{0}` is no DNS name; correct spec.externalName of the Service")]
+    Invalid(Arc<str>),
+    /// DNS knows no address of it.
+    #[error("host `{0}` has no address in DNS; correct spec.externalName of the Service or add an A or AAAA record")]
+    NotFound(Arc<str>),
+    /// DNS did not answer in time.
+    #[error("host `{0}`: DNS gave no answer in time; check the servers in /etc/resolv.conf")]
+    Timeout(Arc<str>),
+    /// DNS answered with an error.
+    #[error("host `{host}`: DNS failed with `{error}`; check the servers in /etc/resolv.conf")]
+    Failed {
+        /// The host.
+        host: Arc<str>,
+        /// What the resolver says.
+        error: Arc<str>,
+    },
+}
+
+/// The addresses of a host, at one port. Never empty.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    ips: Arc<[IpAddr]>,
+    port: u16,
+}
+
+impl Addresses {
+    /// All addresses, in the order of DNS, IPv4 first.
+    pub fn iter(&self) -> impl Iterator<Item = SocketAddr> {
+        self.ips.iter().map(|ip| SocketAddr::new(*ip, self.port))
+    }
+}
+
+/// What is known of a name: the last good addresses or the last failure, and for how long.
+#[derive(Clone, Debug)]
+struct Answer {
+    found: Result<Arc<[IpAddr]>, NameError>,
+    /// Used without asking until here.
+    fresh_until: Instant,
+    /// Used instead of a failure until here.
+    usable_until: Instant,
+    /// DNS has failed since: the next query is not waited for.
+    failing: bool,
+}
+
+/// What to do with an [`Answer`] now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Take it.
+    Take,
+    /// Take it, and ask beside.
+    TakeAndAsk,
+    /// Ask first.
+    Ask,
+}
+
+impl Answer {
+    fn good(ips: Arc<[IpAddr]>, ttl: Duration, now: Instant) -> Self {
+        let fresh_until = now + ttl.clamp(FRESH.0, FRESH.1);
+        Self { found: Ok(ips), fresh_until, usable_until: fresh_until + STALE, failing: false }
+    }
+
+    /// A failure; an earlier good answer stays in place as long as it is usable.
+    ///
+    /// That DNS knows no address is an answer too, and ends an earlier one.
+    fn failed(error: NameError, earlier: Option<&Self>, now: Instant) -> Self {
+        let fresh_until = now + FAILURE;
+        let answered = matches!(error, NameError::NotFound(_) | NameError::Invalid(_));
+        match earlier {
+            Some(earlier) if !answered && earlier.found.is_ok() && now < earlier.usable_until => {
+                Self { fresh_until, failing: true, ..earlier.clone() }
+            }
+            _ => Self { found: Err(error), fresh_until, usable_until: fresh_until, failing: false },
+        }
+    }
+
+    fn at(&self, now: Instant) -> Use {
+        if now < self.fresh_until.min(self.usable_until) {
+            Use::Take
+        } else if self.failing && now < self.usable_until {
+            Use::TakeAndAsk
+        } else {
+            Use::Ask
+        }
+    }
+}
+
+/// One name: its answer, and whether somebody asks.
+#[derive(Debug)]
+struct Name {
+    host: Arc<str>,
+    answer: ArcSwapOption<Answer>,
+    asking: AtomicBool,
+    answered: Notify,
+}
+
+/// Ends a query, however it ends, and wakes whoever waits for it.
+struct Query(Arc<Name>);
+
+impl Drop for Query {
+    fn drop(&mut self) {
+        self.0.asking.store(false, Ordering::Release);
+        self.0.answered.notify_waiters();
+    }
+}
+
+/// The resolver; see the module's text.
+#[derive(Debug)]
+pub struct Names {
+    resolver: TokioResolver,
+    runtime: Handle,
+    metrics: DnsMetrics,
+    deadline: Duration,
+    queries: Semaphore,
+    names: ArcSwap<HashMap<Arc<str>, Arc<Name>>>,
+    /// Writers of `names` take turns.
+    turn: Mutex<()>,
+}
+
+impl Names {
+    /// A resolver with the machine's configuration, whose queries run on `runtime`.
+    ///
+    /// Without a DNS server in `/etc/resolv.conf` only `/etc/hosts` is asked.
+    ///
+    /// # Errors
+    /// When the resolver refuses its own options.
+    pub fn from_system(runtime: Handle, metrics: DnsMetrics) -> Result<Arc<Self>, NetError> {
+        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+            tracing::warn!(%error, "/etc/resolv.conf names no DNS server; ExternalName hosts are looked up in /etc/hosts");
+            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
+        });
+        builder.options_mut().use_hosts_file = ResolveHosts::Always;
+        Self::new(builder, runtime, metrics, DEADLINE)
+    }
+
+    fn new(
+        mut builder: ResolverBuilder<TokioRuntimeProvider>,
+        runtime: Handle,
+        metrics: DnsMetrics,
+        deadline: Duration,
+    ) -> Result<Arc<Self>, NetError> {
+        let options = builder.options_mut();
+        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+        options.timeout = ATTEMPT;
+        options.attempts = REPEATS;
+        options.cache_size = 0;
+        Ok(Arc::new(Self {
+            resolver: builder.build()?,
+            runtime,
+            metrics,
+            deadline,
+            queries: Semaphore::new(QUERIES),
+            names: ArcSwap::default(),
+            turn: Mutex::default(),
+        }))
+    }
+
+    /// The addresses of `host` at `port`. An IP address needs no query.
+    ///
+    /// # Errors
+    /// When the host is no DNS name, has no address, or DNS fails and has been failing for long.
+    pub async fn resolve(self: &Arc<Self>, host: &str, port: u16) -> Result<Addresses, NameError> {
+        let ips = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+            Ok(ip) => Arc::new([ip]),
+            Err(_) => self.ips(&self.name(host)).await?,
+        };
+        Ok(Addresses { ips, port })
+    }
+
+    async fn ips(self: &Arc<Self>, name: &Arc<Name>) -> Result<Arc<[IpAddr]>, NameError> {
+        if let Some(answer) = &*name.answer.load() {
+            let verdict = answer.at(Instant::now());
+            if verdict == Use::TakeAndAsk {
+                self.ask(name);
+            }
+            if verdict != Use::Ask {
+                return answer.found.clone();
+            }
+        }
+        let answered = name.answered.notified();
+        self.ask(name);
+        answered.await;
+        let gone = || Err(NameError::Timeout(Arc::clone(&name.host)));
+        name.answer.load().as_ref().map_or_else(gone, |answer| answer.found.clone())
+    }
+
+    /// Starts a query, unless there is one.
+    fn ask(self: &Arc<Self>, name: &Arc<Name>) {
+        if name.asking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (names, query) = (Arc::clone(self), Query(Arc::clone(name)));
+        self.runtime.spawn(async move {
+            let answer = names.query(&query.0).await;
+            query.0.answer.store(Some(Arc::new(answer)));
+        });
+    }
+
+    async fn query(&self, name: &Name) -> Answer {
+        self.metrics.lookups.inc();
+        let host = || Arc::clone(&name.host);
+        let found = match DnsName::from_ascii(&name.host) {
+            Err(_) => Err(NameError::Invalid(host())),
+            Ok(wanted) => match timeout(self.deadline, self.lookup(wanted)).await {
+                Err(_) | Ok(Err(NetError::Timeout)) => Err(NameError::Timeout(host())),
+                Ok(Err(error)) if error.is_no_records_found() => Err(NameError::NotFound(host())),
+                Ok(Err(error)) => Err(NameError::Failed { host: host(), error: error.to_string().into() }),
+                Ok(Ok(found)) => addresses(&found).ok_or_else(|| NameError::NotFound(host())),
+            },
+        };
+        let now = Instant::now();
+        match found {
+            Ok((ips, ttl)) => Answer::good(ips, ttl, now),
+            Err(error) => {
+                self.metrics.failures.inc();
+                tracing::debug!(%error, "an ExternalName host does not resolve");
+                Answer::failed(error, name.answer.load().as_deref(), now)
+            }
+        }
+    }
+
+    /// Asks for the name as it is: like a CNAME, an ExternalName has no search domains.
+    async fn lookup(&self, mut name: DnsName) -> Result<LookupIp, NetError> {
+        name.set_fqdn(true);
+        let _slot = self.queries.acquire().await;
+        self.resolver.lookup_ip(name).await
+    }
+
+    fn name(&self, host: &str) -> Arc<Name> {
+        if let Some(name) = self.names.load().get(host) {
+            return Arc::clone(name);
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = HashMap::clone(&self.names.load());
+        if let Some(name) = names.get(host) {
+            return Arc::clone(name);
+        }
+        if names.len() >= NAMES {
+            drop_oldest(&mut names);
+        }
+        let host = Arc::<str>::from(host);
+        let name = Arc::new(Name {
+            host: Arc::clone(&host),
+            answer: ArcSwapOption::default(),
+            asking: AtomicBool::new(false),
+            answered: Notify::new(),
+        });
+        names.insert(host, Arc::clone(&name));
+        self.names.store(Arc::new(names));
+        name
+    }
+}
+
+/// Drops the name whose answer ends first; one that is used is asked again and ends late.
+fn drop_oldest(names: &mut HashMap<Arc<str>, Arc<Name>>) {
+    let end = |name: &Name| name.answer.load().as_ref().map(|answer| answer.fresh_until);
+    let oldest = names.values().min_by_key(|name| end(name).map_or((true, None), |end| (false, Some(end))));
+    if let Some(host) = oldest.map(|name| Arc::clone(&name.host)) {
+        names.remove(&host);
+    }
+}
+
+/// The addresses of an answer and the shortest TTL of its records, aliases included.
+fn addresses(found: &LookupIp) -> Option<(Arc<[IpAddr]>, Duration)> {
+    let ips: Arc<[IpAddr]> = found.iter().collect();
+    let ttl = found.as_lookup().answers().iter().map(|record| record.ttl).min()?;
+    (!ips.is_empty()).then(|| (ips, Duration::from_secs(ttl.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::atomic::AtomicU32;
+
+    use futures::future::join_all;
+    use hickory_resolver::config::NameServerConfig;
+    use hickory_resolver::proto::op::{Message, ResponseCode};
+    use hickory_resolver::proto::rr::rdata::{A, CNAME};
+    use hickory_resolver::proto::rr::{RData, Record, RecordType};
+    use net_pingora_routing::Publisher;
+    use tokio::net::UdpSocket;
+
+    use super::*;
+    use crate::observe::metrics::Metrics;
+
+    const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
+
+    /// A resolver whose only DNS server is this one; it counts queries for IPv4 addresses.
+    async fn names(deadline: Duration) -> (Arc<Names>, Arc<AtomicU32>) {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
+        server.connections[0].port = socket.local_addr().unwrap().port();
+        let config = ResolverConfig::from_name_servers(vec![server]);
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        let asked = Arc::new(AtomicU32::new(0));
+        tokio::spawn(serve(socket, Arc::clone(&asked)));
+        let metrics = Metrics::new(Publisher::default().cell()).unwrap().dns;
+        (Names::new(builder, Handle::current(), metrics, deadline).unwrap(), asked)
+    }
+
+    async fn serve(socket: UdpSocket, asked: Arc<AtomicU32>) {
+        let mut packet = [0; 512];
+        loop {
+            let (length, client) = socket.recv_from(&mut packet).await.unwrap();
+            let query = Message::from_vec(&packet[..length]).unwrap();
+            if query.queries[0].query_type() == RecordType::A {
+                asked.fetch_add(1, Ordering::Relaxed);
+            }
+            if let Some(answer) = answer(&query) {
+                socket.send_to(&answer.to_vec().unwrap(), client).await.unwrap();
+            }
+        }
+    }
+
+    /// What the server says depends on the first label of the name.
+    fn answer(query: &Message) -> Option<Message> {
+        let question = &query.queries[0];
+        let name = question.name();
+        let mut answer = Message::response(query.id, query.op_code);
+        answer.add_query(question.clone());
+        let address = |name, ttl| Record::from_rdata(name, ttl, RData::A(A(IP)));
+        match &*name.to_ascii() {
+            "silent.example." => return None,
+            "broken.example." => answer.metadata.response_code = ResponseCode::ServFail,
+            "unknown.example." => answer.metadata.response_code = ResponseCode::NXDomain,
+            _ if question.query_type() != RecordType::A => {}
+            "empty.example." => {}
+            "alias.example." => {
+                let target = DnsName::from_ascii("target.example.").unwrap();
+                answer.add_answer(Record::from_rdata(name.clone(), 3, RData::CNAME(CNAME(target.clone()))));
+                answer.add_answer(address(target, 300));
+            }
+            _ => {
+                answer.add_answer(address(name.clone(), 2));
+            }
+        }
+        Some(answer)
+    }
+
+    #[tokio::test]
+    async fn every_answer_of_dns_has_its_outcome() {
+        let (names, _) = names(Duration::from_millis(300)).await;
+        let ok = |ip: &str| Ok(vec![ip.parse().unwrap()]);
+        let failed = |host: &str| NameError::Failed {
+            host: host.into(),
+            error: "DNS error: error response: Server Failure".into(),
+        };
+        for (host, wanted) in [
+            ("a.example", ok("10.0.0.7:80")),
+            ("a.example.", ok("10.0.0.7:80")),
+            ("alias.example", ok("10.0.0.7:80")),
+            ("192.0.2.1", ok("192.0.2.1:80")),
+            ("2001:db8::1", ok("[2001:db8::1]:80")),
+            ("[2001:db8::1]", ok("[2001:db8::1]:80")),
+            ("unknown.example", Err(NameError::NotFound("unknown.example".into()))),
+            ("empty.example", Err(NameError::NotFound("empty.example".into()))),
+            ("broken.example", Err(failed("broken.example"))),
+            ("silent.example", Err(NameError::Timeout("silent.example".into()))),
+            ("no..name", Err(NameError::Invalid("no..name".into()))),
+        ] {
+            let found = names.resolve(host, 80).await.map(|found| found.iter().collect::<Vec<_>>());
+            assert_eq!(found, wanted, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_crowd_asks_once_and_the_next_not_at_all() {
+        let (names, asked) = names(DEADLINE).await;
+        for port in [80, 8080] {
+            let crowd = join_all((0..50).map(|_| names.resolve("a.example", port))).await;
+            assert!(crowd.iter().all(|found| found.as_ref().unwrap().iter().eq([SocketAddr::from((IP, port))])));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        assert_eq!((names.metrics.lookups.get(), names.metrics.failures.get()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_goes_away_leaves_its_query_to_others() {
+        let (names, asked) = names(DEADLINE).await;
+        let first = names.resolve("a.example", 80);
+        assert!(futures::poll!(Box::pin(first)).is_pending());
+        assert!(names.resolve("a.example", 80).await.is_ok());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn the_shortest_ttl_of_an_answer_counts() {
+        let (names, _) = names(DEADLINE).await;
+        for (host, seconds) in [("a.example.", 2), ("alias.example.", 3)] {
+            let found = names.lookup(DnsName::from_ascii(host).unwrap()).await.unwrap();
+            assert_eq!(addresses(&found).unwrap().1, Duration::from_secs(seconds), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_bounded_and_the_newest_is_kept() {
+        let (names, _) = names(DEADLINE).await;
+        for n in 0..NAMES + 10 {
+            let host = format!("host-{n}.example");
+            let name = names.name(&host);
+            let now = Instant::now();
+            name.answer.store(Some(Arc::new(Answer::good(Arc::new([IP.into()]), Duration::ZERO, now))));
+            assert!(Arc::ptr_eq(&name, &names.name(&host)));
+        }
+        let kept = names.names.load();
+        assert_eq!(kept.len(), NAMES);
+        assert!(!kept.contains_key("host-9.example") && kept.contains_key("host-10.example"));
+    }
+
+    #[test]
+    fn a_good_answer_is_fresh_for_its_ttl_within_bounds() {
+        let now = Instant::now();
+        for (ttl, fresh) in [(0, 1), (1, 1), (3, 3), (5, 5), (3_600, 5)] {
+            let answer = Answer::good(Arc::new([IP.into()]), Duration::from_secs(ttl), now);
+            let verdict = |millis| answer.at(now + Duration::from_millis(millis));
+            assert_eq!(verdict(fresh * 1_000 - 1), Use::Take, "TTL {ttl}");
+            assert_eq!(verdict(fresh * 1_000), Use::Ask, "TTL {ttl}");
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_an_earlier_answer_for_a_while() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let good = Answer::good(Arc::new([IP.into()]), Duration::from_secs(5), start);
+        let timeout = || NameError::Timeout("a.example".into());
+        let unknown = || NameError::NotFound("a.example".into());
+        let cases = [
+            ("no earlier answer", timeout(), None, 6_000, [(6_999, Use::Take, false), (7_000, Use::Ask, false)]),
+            ("DNS is away", timeout(), Some(&good), 6_000, [(6_999, Use::Take, true), (7_000, Use::TakeAndAsk, true)]),
+            ("away at the end", timeout(), Some(&good), 34_500, [(34_999, Use::Take, true), (35_000, Use::Ask, true)]),
+            ("away too long", timeout(), Some(&good), 35_000, [(35_999, Use::Take, false), (36_000, Use::Ask, false)]),
+            ("the name is gone", unknown(), Some(&good), 6_000, [(6_999, Use::Take, false), (7_000, Use::Ask, false)]),
+        ];
+        for (case, error, earlier, failed_at, verdicts) in cases {
+            let answer = Answer::failed(error, earlier, after(failed_at));
+            for (at, verdict, good) in verdicts {
+                assert_eq!((answer.at(after(at)), answer.found.is_ok()), (verdict, good), "{case}, at {at} ms");
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How to speak to an upstream, as Pingora's connector wants it told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use net_pingora_routing::Protocol;
+use pingora_core::protocols::TcpKeepalive;
+use pingora_core::upstreams::peer::HttpPeer;
+
+use crate::settings::Timeouts;
+
+/// Streams on one upstream HTTP/2 connection.
+const STREAMS: usize = 100;
+
+/// Bytes an upstream may send on one stream before the client has taken them.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// All streams' windows together: a client that does not read holds up its own stream only.
+const CONNECTION_WINDOW: u32 = STREAMS as u32 * STREAM_WINDOW;
+
+/// When an upstream that says nothing is asked whether it is still there.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(60),
+    interval: Duration::from_secs(15),
+    count: 4,
+    #[cfg(target_os = "linux")]
+    user_timeout: Duration::ZERO,
+};
+
+/// A peer at `address`. An upgraded connection may be silent for as long as it likes.
+pub(crate) fn peer(address: SocketAddr, protocol: Protocol, upgrade: bool, timeouts: &Timeouts) -> Box<HttpPeer> {
+    let mut peer = Box::new(HttpPeer::new(address, false, String::new()));
+    let options = &mut peer.options;
+    options.connection_timeout = Some(timeouts.connect);
+    options.total_connection_timeout = Some(timeouts.connect);
+    options.idle_timeout = Some(timeouts.upstream_idle);
+    options.read_timeout = if upgrade { None } else { timeouts.response };
+    options.tcp_keepalive = Some(KEEPALIVE);
+    if protocol == Protocol::Http2 {
+        options.set_http_version(2, 2);
+        options.max_h2_streams = STREAMS;
+        options.h2_stream_window_size = Some(STREAM_WINDOW);
+        options.h2_connection_window_size = Some(CONNECTION_WINDOW);
+        // Connections are kept by address and this key: a protocol never finds another's.
+        peer.group_key = 2;
+    }
+    peer
+}
