@@ -1,1 +1,4 @@
 //! What crosses crates: wire tests over real sockets
+
+pub mod gateway;
+pub mod raw;

@@ -23,7 +23,7 @@ const CONNECTIONS: usize = 64;
 /// From accept to the end of the request's head.
 const HEAD: Duration = Duration::from_secs(5);
 /// From accept to the end of the response.
-const TOTAL: Duration = Duration::from_secs(60);
+const TOTAL: Duration = Duration::from_mins(1);
 /// Bytes of a head, and of what is buffered for a slow reader.
 const BUFFER: usize = 16 * 1024;
 /// How long a failed accept (no file descriptors left) is not tried again.
@@ -108,7 +108,7 @@ async fn answer<P: Pages>(pages: &P, request: &Request<Incoming>) -> Page {
 }
 
 fn list<P: Pages>() -> String {
-    P::LIST.iter().map(|(path, meaning)| format!("{path}  {meaning}\n")).collect()
+    P::LIST.iter().flat_map(|(path, meaning)| [path, "  ", meaning, "\n"]).collect()
 }
 
 #[cfg(test)]

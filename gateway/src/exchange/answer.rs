@@ -8,7 +8,7 @@ use crate::observe::answers::Reason;
 
 /// The text of an answer: a general reason and the id by which the log tells the exact one.
 pub(crate) fn body(reason: Reason, request_id: &str) -> String {
-    format!("net-pingora: {} (request id {request_id})\n", status(reason))
+    format!("net-pingora: {} {} (request id {request_id})\n", reason.status(), reason.text())
 }
 
 /// Whether the client speaks gRPC and wants its status in gRPC's way.
@@ -49,7 +49,7 @@ fn grpc_head(reason: Reason, request_id: &str) -> pingora_error::Result<Response
     head.insert_header(header::CONTENT_TYPE, "application/grpc")?;
     head.insert_header("grpc-status", reason.grpc_status().to_string())?;
     // The text has no byte that gRPC's percent-encoding would have to escape.
-    let message = format!("net-pingora: {} (request id {request_id})", status(reason));
+    let message = format!("net-pingora: {} (request id {request_id})", reason.text());
     head.insert_header("grpc-message", message)?;
     Ok(head)
 }

@@ -2,17 +2,19 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderValue;
-use http::header::EXPECT;
+use http::header::{EXPECT, TRANSFER_ENCODING};
+use http::{HeaderValue, Version};
 use net_pingora_routing::{Protocol, TableCell};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use tokio::sync::watch;
 
 use super::context::Context;
 use super::decide::{Verdict, decide};
@@ -29,6 +31,7 @@ pub(crate) struct Exchange {
     pub(crate) observer: Arc<Observer>,
     pub(crate) table: Arc<TableCell>,
     pub(crate) names: Arc<Names>,
+    pub(crate) draining: watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -111,8 +114,20 @@ impl ProxyHttp for Exchange {
         Ok(())
     }
 
-    async fn response_filter(&self, _: &mut Session, _: &mut ResponseHeader, ctx: &mut Context) -> Result<()> {
-        ctx.responded.get_or_insert_with(std::time::Instant::now);
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        ctx.responded.get_or_insert_with(Instant::now);
+        // RFC 9112 §6.1: HTTP/1.0 knows no chunks; its body ends with the connection.
+        if session.req_header().version == Version::HTTP_10 {
+            response.remove_header(&TRANSFER_ENCODING);
+        }
+        if *self.draining.borrow() {
+            session.set_keepalive(None);
+        }
         Ok(())
     }
 

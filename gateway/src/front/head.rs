@@ -60,11 +60,11 @@ impl HeadScanner {
                 return Progress::Refused(reason);
             }
         }
-        if bytes.len() > limits.head_bytes {
-            return Progress::Refused(Reason::HeadTooLarge);
-        }
         if !self.has_request_line && bytes.len() > self.line_start + limits.uri_bytes + LONGEST_METHOD {
             return Progress::Refused(Reason::UriTooLong);
+        }
+        if bytes.len() > limits.head_bytes {
+            return Progress::Refused(Reason::HeadTooLarge);
         }
         Progress::Partial
     }

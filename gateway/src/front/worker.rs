@@ -92,6 +92,7 @@ impl Worker {
             observer: Arc::clone(&self.observer),
             table: self.table,
             names: self.names,
+            draining: self.draining.clone(),
         };
         let mut proxy = HttpProxy::new(exchange, conf);
         proxy.handle_init_modules();

@@ -45,8 +45,6 @@ pub enum Reason {
     Connect,
     /// Host is missing or doubled.
     BadHost,
-    /// The request's body is encoded in a way we do not decode (RFC 9112 §6.1).
-    UnknownTransferEncoding,
     /// The request's head did not arrive in time.
     HeadTimeout,
     /// The request's target is longer than the limit.
@@ -78,7 +76,6 @@ impl Reason {
         Self::TransferCoding,
         Self::Connect,
         Self::BadHost,
-        Self::UnknownTransferEncoding,
         Self::HeadTimeout,
         Self::UriTooLong,
         Self::HeadTooLarge,
@@ -101,25 +98,16 @@ impl Reason {
             301 => "moved to https",
             400 => "malformed request",
             404 => "no route for this request",
+            405 => "method not allowed",
             408 => "the request's head took too long",
             414 => "the request's target is too long",
             431 => "the request's head is too large",
-            501 => "unknown transfer encoding",
+            501 => "unknown transfer coding",
             502 => "the backend's response is not HTTP",
             503 => "no backend can take this request",
             504 => "the backend took too long",
             508 => "the route leads back to itself",
             _ => "internal error",
-        }
-    }
-
-    /// What gRPC clients make of the status (gRPC, "HTTP to gRPC Status Code Mapping").
-    pub const fn grpc_status(self) -> u8 {
-        match self.status() {
-            400 => 13,
-            404 => 12,
-            502..=504 => 14,
-            _ => 2,
         }
     }
 
@@ -154,7 +142,6 @@ impl Reason {
             Self::TransferCoding => (501, "transfer_coding"),
             Self::Connect => (405, "connect"),
             Self::BadHost => (400, "bad_host"),
-            Self::UnknownTransferEncoding => (501, "unknown_transfer_encoding"),
             Self::HeadTimeout => (408, "head_timeout"),
             Self::UriTooLong => (414, "uri_too_long"),
             Self::HeadTooLarge => (431, "head_too_large"),

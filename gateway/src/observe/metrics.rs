@@ -94,6 +94,16 @@ impl Drop for Counted {
     }
 }
 
+impl DnsMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name, help| register(registry, IntCounter::new(name, help)?);
+        Ok(Self {
+            lookups: counter("net_pingora_dns_lookups_total", "DNS queries for hosts of ExternalName Services.")?,
+            failures: counter("net_pingora_dns_failures_total", "DNS queries that brought no address.")?,
+        })
+    }
+}
+
 impl ListenerMetrics {
     /// Counts a connection that was refused.
     pub fn refused(&self, why: Refusal) {
@@ -110,8 +120,6 @@ impl Metrics {
     /// When two metrics have the same name.
     pub fn new(table: Arc<TableCell>) -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let splits = SplitSeries::new()?;
-        register(&registry, splits.clone())?;
         register(&registry, table_hosts(table)?)?;
         register(&registry, build_info()?)?;
         #[cfg(target_os = "linux")]
@@ -133,10 +141,7 @@ impl Metrics {
                 "Connects to an endpoint that failed.",
             )?,
             retries: counter("net_pingora_upstream_retries_total", "Requests that were tried at another endpoint.")?,
-            dns: DnsMetrics {
-                lookups: counter("net_pingora_dns_lookups_total", "DNS queries for hosts of ExternalName Services.")?,
-                failures: counter("net_pingora_dns_failures_total", "DNS queries that brought no address.")?,
-            },
+            dns: DnsMetrics::new(&registry)?,
             answers: Reason::ALL
                 .map(|reason| answers.with_label_values(&[reason.name(), &reason.status().to_string()])),
             connections_open: register(&registry, connections_open()?)?,
@@ -150,7 +155,7 @@ impl Metrics {
                 "Connections closed before they served a request, by reason.",
                 &["listener", "reason"],
             )?,
-            splits,
+            splits: register(&registry, SplitSeries::new()?)?,
             registry,
         })
     }
@@ -214,10 +219,12 @@ fn build_info() -> prometheus::Result<IntGauge> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fmt::Write;
     use std::time::Duration;
     use std::{env, fs};
 
     use net_pingora_routing::{ObjectKey, Publisher};
+    use prometheus::proto::{LabelPair, Metric};
 
     use super::*;
 
@@ -275,14 +282,14 @@ mod tests {
         let mut text = "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n".to_owned();
         for family in metrics.registry.gather() {
             let labels: BTreeSet<_> =
-                family.get_metric().iter().flat_map(|metric| metric.get_label()).map(|label| label.name()).collect();
+                family.get_metric().iter().flat_map(Metric::get_label).map(LabelPair::name).collect();
             let labels: Vec<_> = labels.into_iter().map(|label| format!("`{label}`")).collect();
             let kind = format!("{:?}", family.get_field_type()).to_lowercase();
-            text += &format!("| `{}` | {kind} | {} | {} |\n", family.name(), labels.join(", "), family.help());
+            writeln!(text, "| `{}` | {kind} | {} | {} |", family.name(), labels.join(", "), family.help()).unwrap();
         }
         text += "\nReasons of `net_pingora_answers_total`:\n\n| Reason | Status |\n|---|---|\n";
         for reason in Reason::ALL {
-            text += &format!("| `{}` | {} |\n", reason.name(), reason.status());
+            writeln!(text, "| `{}` | {} |", reason.name(), reason.status()).unwrap();
         }
         text
     }

@@ -123,13 +123,13 @@ impl Collector for SplitSeries {
         let mut room = OWN_REQUEST_SETS.saturating_sub(by_owner.values().map(Claim::own_sets).sum());
         for (owner, claim) in by_owner {
             let Some(series) = claim.series.upgrade() else { continue };
-            let counts = claim.own_counts(&series, &mut room, folded);
-            requests.extend(self.count_metrics(owner.labels(), counts));
+            let own = claim.own_counts(&series, &mut room, folded);
+            requests.extend(self.count_metrics(owner.labels(), own));
             durations.push(self.duration_metric(owner.labels(), &series));
         }
         let others = self.0.other.classes();
-        let counts = std::array::from_fn(|class| others[class] + folded[class]);
-        requests.extend(self.count_metrics([OTHER; 3], counts));
+        let shared = std::array::from_fn(|class| others[class] + folded[class]);
+        requests.extend(self.count_metrics([OTHER; 3], shared));
         if self.0.other.requests() > 0 {
             durations.push(self.duration_metric([OTHER; 3], &self.0.other));
         }
@@ -143,8 +143,8 @@ impl Collector for SplitSeries {
 impl SplitSeries {
     /// One metric for each class that has a count.
     fn count_metrics(&self, owner: [&str; 3], counts: [u64; CLASSES.len()]) -> impl Iterator<Item = Metric> {
-        let counted = CLASSES.into_iter().zip(counts).filter(|(_, count)| *count > 0);
-        counted.map(move |(class, count)| {
+        let present = CLASSES.into_iter().zip(counts).filter(|(_, count)| *count > 0);
+        present.map(move |(class, count)| {
             let [namespace, ingress, service] = owner;
             let mut counter = Counter::default();
             counter.set_value(float(count));
@@ -259,6 +259,7 @@ mod tests {
     }
 
     /// Sets of labels and counts: (own sets, counted in them, counted in `other`), for both metrics.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn shown(series: &SplitSeries) -> [(usize, u64, u64); 2] {
         let families = series.collect();
         [0, 1].map(|at: usize| {

@@ -5,6 +5,9 @@
 //! away takes no query with it and every worker profits from the answer. `/etc/resolv.conf` and
 //! `/etc/hosts` are read once, at start.
 
+mod answer;
+mod error;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +25,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
+use self::answer::{Answer, Use};
+pub use self::error::NameError;
 use crate::observe::metrics::DnsMetrics;
 
 /// Names remembered; one more drops the one whose answer ends first.
@@ -34,34 +39,6 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// deadline, so that a server that never answers for IPv6 does not cost the IPv4 addresses.
 const ATTEMPT: Duration = Duration::from_secs(1);
 const REPEATS: usize = 1;
-/// How long an answer is fresh, whatever its TTL says: hosts of placeholder Services change.
-const FRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
-/// How long after its end an answer is used while DNS fails.
-const STALE: Duration = Duration::from_secs(30);
-/// How long a failure is not asked again.
-const FAILURE: Duration = Duration::from_secs(1);
-
-/// Why a host has no address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// The host is no DNS name.
-    #[error("host `{0}` is no DNS name; correct spec.externalName of the Service")]
-    Invalid(Arc<str>),
-    /// DNS knows no address of it.
-    #[error("host `{0}` has no address in DNS; correct spec.externalName of the Service or add an A or AAAA record")]
-    NotFound(Arc<str>),
-    /// DNS did not answer in time.
-    #[error("host `{0}`: DNS gave no answer in time; check the servers in /etc/resolv.conf")]
-    Timeout(Arc<str>),
-    /// DNS answered with an error.
-    #[error("host `{host}`: DNS failed with `{error}`; check the servers in /etc/resolv.conf")]
-    Failed {
-        /// The host.
-        host: Arc<str>,
-        /// What the resolver says.
-        error: Arc<str>,
-    },
-}
 
 /// The addresses of a host, at one port. Never empty.
 #[derive(Clone, Debug)]
@@ -74,60 +51,6 @@ impl Addresses {
     /// All addresses, in the order of DNS, IPv4 first.
     pub fn iter(&self) -> impl Iterator<Item = SocketAddr> {
         self.ips.iter().map(|ip| SocketAddr::new(*ip, self.port))
-    }
-}
-
-/// What is known of a name: the last good addresses or the last failure, and for how long.
-#[derive(Clone, Debug)]
-struct Answer {
-    found: Result<Arc<[IpAddr]>, NameError>,
-    /// Used without asking until here.
-    fresh_until: Instant,
-    /// Used instead of a failure until here.
-    usable_until: Instant,
-    /// DNS has failed since: the next query is not waited for.
-    failing: bool,
-}
-
-/// What to do with an [`Answer`] now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    /// Take it.
-    Take,
-    /// Take it, and ask beside.
-    TakeAndAsk,
-    /// Ask first.
-    Ask,
-}
-
-impl Answer {
-    fn good(ips: Arc<[IpAddr]>, ttl: Duration, now: Instant) -> Self {
-        let fresh_until = now + ttl.clamp(FRESH.0, FRESH.1);
-        Self { found: Ok(ips), fresh_until, usable_until: fresh_until + STALE, failing: false }
-    }
-
-    /// A failure; an earlier good answer stays in place as long as it is usable.
-    ///
-    /// That DNS knows no address is an answer too, and ends an earlier one.
-    fn failed(error: NameError, earlier: Option<&Self>, now: Instant) -> Self {
-        let fresh_until = now + FAILURE;
-        let answered = matches!(error, NameError::NotFound(_) | NameError::Invalid(_));
-        match earlier {
-            Some(earlier) if !answered && earlier.found.is_ok() && now < earlier.usable_until => {
-                Self { fresh_until, failing: true, ..earlier.clone() }
-            }
-            _ => Self { found: Err(error), fresh_until, usable_until: fresh_until, failing: false },
-        }
-    }
-
-    fn at(&self, now: Instant) -> Use {
-        if now < self.fresh_until.min(self.usable_until) {
-            Use::Take
-        } else if self.failing && now < self.usable_until {
-            Use::TakeAndAsk
-        } else {
-            Use::Ask
-        }
     }
 }
 
@@ -158,8 +81,8 @@ pub struct Names {
     metrics: DnsMetrics,
     deadline: Duration,
     queries: Semaphore,
-    names: ArcSwap<HashMap<Arc<str>, Arc<Name>>>,
-    /// Writers of `names` take turns.
+    known: ArcSwap<HashMap<Arc<str>, Arc<Name>>>,
+    /// Writers of `known` take turns.
     turn: Mutex<()>,
 }
 
@@ -196,7 +119,7 @@ impl Names {
             metrics,
             deadline,
             queries: Semaphore::new(QUERIES),
-            names: ArcSwap::default(),
+            known: ArcSwap::default(),
             turn: Mutex::default(),
         }))
     }
@@ -273,11 +196,11 @@ impl Names {
     }
 
     fn name(&self, host: &str) -> Arc<Name> {
-        if let Some(name) = self.names.load().get(host) {
+        if let Some(name) = self.known.load().get(host) {
             return Arc::clone(name);
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut names = HashMap::clone(&self.names.load());
+        let mut names = HashMap::clone(&self.known.load());
         if let Some(name) = names.get(host) {
             return Arc::clone(name);
         }
@@ -292,7 +215,7 @@ impl Names {
             answered: Notify::new(),
         });
         names.insert(host, Arc::clone(&name));
-        self.names.store(Arc::new(names));
+        self.known.store(Arc::new(names));
         name
     }
 }
@@ -386,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_of_dns_has_its_outcome() {
-        let (names, _) = names(Duration::from_millis(300)).await;
+        let (names, _) = names(DEADLINE).await;
         let ok = |ip: &str| Ok(vec![ip.parse().unwrap()]);
         let failed = |host: &str| NameError::Failed {
             host: host.into(),
@@ -402,12 +325,33 @@ mod tests {
             ("unknown.example", Err(NameError::NotFound("unknown.example".into()))),
             ("empty.example", Err(NameError::NotFound("empty.example".into()))),
             ("broken.example", Err(failed("broken.example"))),
-            ("silent.example", Err(NameError::Timeout("silent.example".into()))),
             ("no..name", Err(NameError::Invalid("no..name".into()))),
         ] {
             let found = names.resolve(host, 80).await.map(|found| found.iter().collect::<Vec<_>>());
             assert_eq!(found, wanted, "{host}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_not_waited_for_longer_than_the_deadline() {
+        let (names, _) = names(Duration::from_millis(50)).await;
+        let failed = names.resolve("silent.example", 80).await.unwrap_err();
+        assert_eq!(failed, NameError::Timeout("silent.example".into()));
+        assert_eq!((names.metrics.lookups.get(), names.metrics.failures.get()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_machine_without_dns_servers_says_so() {
+        let mut builder =
+            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default());
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        let metrics = Metrics::new(Publisher::default().cell()).unwrap().dns;
+        let names = Names::new(builder, Handle::current(), metrics, DEADLINE).unwrap();
+        let failed = names.resolve("a.example", 80).await.unwrap_err();
+        assert_eq!(
+            failed.to_string(),
+            "host `a.example`: DNS failed with `no connections available`; check the servers in /etc/resolv.conf"
+        );
     }
 
     #[tokio::test]
@@ -449,41 +393,8 @@ mod tests {
             name.answer.store(Some(Arc::new(Answer::good(Arc::new([IP.into()]), Duration::ZERO, now))));
             assert!(Arc::ptr_eq(&name, &names.name(&host)));
         }
-        let kept = names.names.load();
+        let kept = names.known.load();
         assert_eq!(kept.len(), NAMES);
         assert!(!kept.contains_key("host-9.example") && kept.contains_key("host-10.example"));
-    }
-
-    #[test]
-    fn a_good_answer_is_fresh_for_its_ttl_within_bounds() {
-        let now = Instant::now();
-        for (ttl, fresh) in [(0, 1), (1, 1), (3, 3), (5, 5), (3_600, 5)] {
-            let answer = Answer::good(Arc::new([IP.into()]), Duration::from_secs(ttl), now);
-            let verdict = |millis| answer.at(now + Duration::from_millis(millis));
-            assert_eq!(verdict(fresh * 1_000 - 1), Use::Take, "TTL {ttl}");
-            assert_eq!(verdict(fresh * 1_000), Use::Ask, "TTL {ttl}");
-        }
-    }
-
-    #[test]
-    fn a_failure_keeps_an_earlier_answer_for_a_while() {
-        let start = Instant::now();
-        let after = |millis| start + Duration::from_millis(millis);
-        let good = Answer::good(Arc::new([IP.into()]), Duration::from_secs(5), start);
-        let timeout = || NameError::Timeout("a.example".into());
-        let unknown = || NameError::NotFound("a.example".into());
-        let cases = [
-            ("no earlier answer", timeout(), None, 6_000, [(6_999, Use::Take, false), (7_000, Use::Ask, false)]),
-            ("DNS is away", timeout(), Some(&good), 6_000, [(6_999, Use::Take, true), (7_000, Use::TakeAndAsk, true)]),
-            ("away at the end", timeout(), Some(&good), 34_500, [(34_999, Use::Take, true), (35_000, Use::Ask, true)]),
-            ("away too long", timeout(), Some(&good), 35_000, [(35_999, Use::Take, false), (36_000, Use::Ask, false)]),
-            ("the name is gone", unknown(), Some(&good), 6_000, [(6_999, Use::Take, false), (7_000, Use::Ask, false)]),
-        ];
-        for (case, error, earlier, failed_at, verdicts) in cases {
-            let answer = Answer::failed(error, earlier, after(failed_at));
-            for (at, verdict, good) in verdicts {
-                assert_eq!((answer.at(after(at)), answer.found.is_ok()), (verdict, good), "{case}, at {at} ms");
-            }
-        }
     }
 }

@@ -1,0 +1,175 @@
+//! A gateway inside the test, with routes made by hand.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use net_pingora_gateway::settings::{ListenerSettings, Settings, Timeouts};
+use net_pingora_gateway::{Gateway, Running};
+use net_pingora_routing::{
+    Backend, BackendKey, CertificateCell, Change, EndpointSet, Header, HeaderMatch, Host, Ingress, Listener, ObjectKey,
+    Path, Protocol, Publisher, ServicePort, Split, Splits, Target, Traffic, Upstream,
+};
+
+/// A route of a test: one host, one path, its splits.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Host of the rule.
+    pub host: String,
+    /// Path of the rule.
+    pub prefix: String,
+    /// Whether external listeners serve it.
+    pub public: bool,
+    /// Headers it asks for.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// Headers of the path.
+    pub append: Vec<(&'static str, &'static str)>,
+    /// Host the upstream sees.
+    pub rewrite_host: Option<&'static str>,
+    /// Whether plain HTTP is redirected.
+    pub redirect: bool,
+    /// Percent, where to, protocol.
+    pub splits: Vec<(u8, Target, Protocol)>,
+}
+
+impl Route {
+    /// All requests of `host` go to `address`, by HTTP/1.1.
+    pub fn to(host: &str, address: SocketAddr) -> Self {
+        Self::to_target(host, endpoints([address]), Protocol::Http1)
+    }
+
+    /// All requests of `host` go to `address`, by h2c.
+    pub fn to_h2(host: &str, address: SocketAddr) -> Self {
+        Self::to_target(host, endpoints([address]), Protocol::Http2)
+    }
+
+    /// All requests of `host` go to `target`.
+    pub fn to_target(host: &str, target: Target, protocol: Protocol) -> Self {
+        Self {
+            host: host.to_owned(),
+            prefix: "/".to_owned(),
+            public: true,
+            headers: Vec::new(),
+            append: Vec::new(),
+            rewrite_host: None,
+            redirect: false,
+            splits: vec![(100, target, protocol)],
+        }
+    }
+
+    fn compile(self) -> Arc<Host> {
+        let key = ObjectKey::new("default", &self.host);
+        let split = |(at, (percent, target, protocol)): (usize, (u8, Target, Protocol))| {
+            let service = format!("{}-{at}", self.host);
+            let port = ServicePort::Number(80);
+            let backend =
+                Backend::new(BackendKey { namespace: "default".into(), service: service.as_str().into(), port });
+            backend.set(Upstream { protocol, target });
+            let traffic = Traffic::new(key.clone(), &service);
+            Split { percent, backend, append_headers: headers(&[("x-split", service.as_str())]), traffic }
+        };
+        let path = Path {
+            ingress: Arc::new(Ingress { key: key.clone(), hash: HeaderValue::from_static("the-hash") }),
+            rule: 0,
+            index: 0,
+            prefix: self.prefix.as_str().into(),
+            headers: self.headers.iter().map(|(name, value)| matching(name, value)).collect(),
+            rewrite_host: self.rewrite_host.map(HeaderValue::from_static),
+            append_headers: headers(&self.append),
+            redirect: self.redirect,
+            splits: Splits::new(self.splits.into_iter().enumerate().map(split)),
+        };
+        Host::new(&self.host, [(Arc::new(path), self.public)])
+    }
+}
+
+fn matching(name: &'static str, value: &'static str) -> HeaderMatch {
+    HeaderMatch { name: HeaderName::from_static(name), exact: HeaderValue::from_static(value) }
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> Box<[Header]> {
+    let header = |(name, value): &(&'static str, &str)| {
+        Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+    };
+    pairs.iter().filter_map(header).collect()
+}
+
+/// Ready endpoints at these addresses.
+pub fn endpoints(addresses: impl IntoIterator<Item = SocketAddr>) -> Target {
+    Target::Endpoints(EndpointSet::new(addresses, &EndpointSet::default()))
+}
+
+/// A gateway that ends with the test.
+#[derive(Debug)]
+pub struct TestGateway {
+    /// Address of the external HTTP listener.
+    pub external: SocketAddr,
+    /// Address of the internal HTTP listener.
+    pub internal: SocketAddr,
+    /// Address of health.
+    pub health: SocketAddr,
+    /// Writes the gateway's table.
+    pub publisher: Publisher,
+    running: Option<Running>,
+}
+
+impl TestGateway {
+    /// Serves these routes with the default settings.
+    ///
+    /// # Panics
+    /// When the gateway does not start.
+    pub fn start(routes: impl IntoIterator<Item = Route>) -> Self {
+        Self::with(routes, |_| {})
+    }
+
+    /// Serves these routes with settings changed by `change`.
+    ///
+    /// # Panics
+    /// When the gateway does not start.
+    #[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+    pub fn with(routes: impl IntoIterator<Item = Route>, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut publisher = Publisher::default();
+        publisher.publish(routes.into_iter().map(|route| Change::Set(route.compile())));
+        let mut settings = settings();
+        change(&mut settings);
+        let gateway = Gateway::bind(settings, publisher.cell(), Arc::<CertificateCell>::default()).expect("binds");
+        let address = |name| gateway.addresses().iter().find(|(other, _)| *other == name).map(|(_, address)| *address);
+        let (external, internal) = (address("external-http").expect("bound"), address("internal-http").expect("bound"));
+        let health = address("health").expect("bound");
+        let running = gateway.start().expect("starts");
+        running.ready();
+        Self { external, internal, health, publisher, running: Some(running) }
+    }
+
+    /// Drains the gateway.
+    pub async fn drain(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.drain().await;
+        }
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+fn settings() -> Settings {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = |name, kind| ListenerSettings { name, address: any, kind, tls: false };
+    Settings {
+        listeners: vec![listener("external-http", Listener::External), listener("internal-http", Listener::Internal)],
+        health: any,
+        admin: any,
+        threads: 1,
+        limits: net_pingora_gateway::settings::Limits::default(),
+        timeouts: Timeouts { drain_delay: Duration::ZERO, drain: Duration::from_secs(5), ..Timeouts::default() },
+        trusted_hops: 0,
+        upstream_pool: 128,
+        access_log: false,
+    }
+}
