@@ -1,2 +1,39 @@
-//! The `net-pingora` command.
-fn main() {}
+//! The command line of net-pingora: reads it, hands over, and turns the outcome into an exit status.
+
+mod check;
+mod completion;
+mod demo;
+mod explain;
+mod log;
+mod serve;
+mod server;
+
+use std::io::{ErrorKind, stdout};
+use std::process::ExitCode;
+
+use clap::Parser;
+use net_pingora_config::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args, &mut stdout().lock()),
+        Command::Explain(args) => explain::run(&args, &mut stdout().lock()),
+        Command::Completion(args) => completion::run(args, &mut stdout().lock()),
+    };
+    outcome.unwrap_or_else(|error| {
+        if !is_broken_pipe(&error) {
+            eprintln!("net-pingora: {error:#}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// Whether our reader went away, as in `net-pingora check DIR | head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

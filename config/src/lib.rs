@@ -1,1 +1,17 @@
-//! What people set: flags, environment and their defaults
+//! What people set: the command line, its environment variables and their defaults.
+//!
+//! Every flag `--some-name` is also read from the variable `NET_PINGORA_SOME_NAME`; the flag wins.
+
+mod address;
+mod command;
+mod deadline;
+mod explain;
+mod objects;
+mod serve;
+
+pub use address::{AddressError, Listen};
+pub use command::{CheckArgs, Cli, Command, CompletionArgs, DemoArgs};
+pub use deadline::Deadline;
+pub use explain::{ExplainArgs, HeaderArg, HeaderError, Output, UrlArg, UrlError};
+pub use objects::{DEFAULT_CLASS, DEFAULT_INTERNAL_SERVICE, ObjectArgs, SourceArgs};
+pub use serve::{ForwardArgs, LimitArgs, ListenArgs, LogArgs, LogFormat, ServeArgs, TimeoutArgs};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use crate::{Backend, Traffic};
 
@@ -73,7 +74,7 @@ pub struct Split {
 
 /// The splits of a path; their percentages add up to 100.
 #[derive(Debug)]
-pub struct Splits(Box<[Split]>);
+pub struct Splits(SmallVec<[Split; 1]>);
 
 impl Splits {
     /// Splits whose percentages the caller has validated.

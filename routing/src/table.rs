@@ -9,18 +9,25 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use crate::{CATCH_ALL, HostName, Path};
 
 /// A power of two near the square root of 100,000 hosts, where spine and shard cost the same.
 const SHARDS: usize = 256;
 
+/// Most hosts have one path or two: kept inside the host, they cost no further access to memory.
+type Paths = SmallVec<[Arc<Path>; 2]>;
+
+/// A host name in UTF-8; the usual length is kept inside the host too.
+type Name = SmallVec<[u8; 48]>;
+
 /// Everything the table knows of one host.
 #[derive(Debug)]
 pub struct Host {
-    name: Box<str>,
-    external: Box<[Arc<Path>]>,
-    internal: Box<[Arc<Path>]>,
+    name: Name,
+    external: Paths,
+    internal: Paths,
 }
 
 impl Host {
@@ -33,12 +40,12 @@ impl Host {
         paths.sort_by_key(|(path, _)| Reverse(path.prefix.len()));
         let external = paths.iter().filter(|(_, public)| *public).map(|(path, _)| Arc::clone(path)).collect();
         let internal = paths.into_iter().map(|(path, _)| path).collect();
-        Arc::new(Self { name: name.into(), external, internal })
+        Arc::new(Self { name: Name::from_slice(name.as_bytes()), external, internal })
     }
 
     /// The host name in the table's form; [`CATCH_ALL`] for rules without hosts.
     pub fn name(&self) -> &str {
-        &self.name
+        str::from_utf8(&self.name).unwrap_or_default()
     }
 
     /// Paths that external listeners serve, in the order they are asked.
@@ -92,7 +99,7 @@ impl Table {
         let mut table = self.clone();
         for change in changes {
             match change {
-                Change::Set(host) if &*host.name == CATCH_ALL => table.catch_all = Some(host),
+                Change::Set(host) if host.name() == CATCH_ALL => table.catch_all = Some(host),
                 Change::Set(host) => table.set(host),
                 Change::Remove(name) if &*name == CATCH_ALL => table.catch_all = None,
                 Change::Remove(name) => table.remove(&name),
@@ -124,11 +131,11 @@ impl Table {
     fn exact(&self, name: &str) -> Option<&Arc<Host>> {
         let hash = self.hasher.hash_one(name);
         let shard = self.shards.get(shard_of(hash))?;
-        shard.find(hash, |entry| *entry.host.name == *name).map(|entry| &entry.host)
+        shard.find(hash, |entry| *entry.host.name == *name.as_bytes()).map(|entry| &entry.host)
     }
 
     fn set(&mut self, host: Arc<Host>) {
-        let hash = self.hasher.hash_one(&*host.name);
+        let hash = self.hasher.hash_one(host.name());
         let Some(shard) = self.shards.get_mut(shard_of(hash)).map(Arc::make_mut) else { return };
         if let Some(entry) = shard.find_mut(hash, |entry| entry.host.name == host.name) {
             entry.host = host;
@@ -144,7 +151,7 @@ impl Table {
         }
         let hash = self.hasher.hash_one(name);
         let Some(shard) = self.shards.get_mut(shard_of(hash)).map(Arc::make_mut) else { return };
-        if let Ok(entry) = shard.find_entry(hash, |entry| *entry.host.name == *name) {
+        if let Ok(entry) = shard.find_entry(hash, |entry| *entry.host.name == *name.as_bytes()) {
             entry.remove();
             self.hosts -= 1;
         }

@@ -1,0 +1,54 @@
+//! Where the objects come from and which of them are ours.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The ingress class of this gateway, as Knative's `config-network` names it.
+pub const DEFAULT_CLASS: &str = "pingora.ingress.networking.knative.dev";
+
+/// The DNS name of our own internal Service in the cluster, unless told otherwise.
+pub const DEFAULT_INTERNAL_SERVICE: &str = "net-pingora-internal.net-pingora.svc.cluster.local";
+
+/// A folder of objects.
+#[derive(Args, Clone, Debug)]
+pub struct SourceArgs {
+    /// Folder of Kubernetes manifests (YAML or JSON, subfolders too), watched for changes
+    ///
+    /// Read are KIngress, Service, EndpointSlice, Endpoints, Secret and ConfigMap. What does not
+    /// parse is reported and its last good version keeps serving.
+    #[arg(long, value_name = "DIR", env = "NET_PINGORA_FROM", help_heading = "Objects")]
+    pub from: PathBuf,
+
+    /// Which objects are ours.
+    #[command(flatten)]
+    pub objects: ObjectArgs,
+}
+
+/// Which objects are ours.
+#[derive(Args, Clone, Debug)]
+pub struct ObjectArgs {
+    /// Ingress class: a KIngress with another `networking.knative.dev/ingress.class` is left alone
+    #[arg(long, value_name = "NAME", env = "NET_PINGORA_CLASS", help_heading = "Objects",
+        default_value = DEFAULT_CLASS)]
+    pub class: String,
+
+    /// DNS name of our own internal Service
+    ///
+    /// An ExternalName Service that points at it is routed once more inside the process instead
+    /// of over the network. DomainMapping works that way.
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "NET_PINGORA_INTERNAL_SERVICE",
+        help_heading = "Objects",
+        default_value = DEFAULT_INTERNAL_SERVICE
+    )]
+    pub internal_service: String,
+}
+
+impl Default for ObjectArgs {
+    fn default() -> Self {
+        Self { class: DEFAULT_CLASS.to_owned(), internal_service: DEFAULT_INTERNAL_SERVICE.to_owned() }
+    }
+}

@@ -1,0 +1,191 @@
+//! The flags of `serve`.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+
+use crate::{Deadline, Listen, SourceArgs, address};
+
+/// The flags of `serve`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  net-pingora serve --from manifests
+  net-pingora serve --from manifests --external-http 80 --external-https 443
+  net-pingora serve --from manifests --external-http 127.0.0.1:0 --external-https off
+  NET_PINGORA_FROM=manifests NET_PINGORA_LOG_FORMAT=json net-pingora serve
+
+Addresses are ADDRESS:PORT; a PORT alone keeps the default's address, port 0 takes a free one.
+Times carry a unit: 500ms, 5s, 1m30s. Sizes are bytes.")]
+pub struct ServeArgs {
+    /// Where the objects come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: ListenArgs,
+    /// What is done to requests on their way.
+    #[command(flatten)]
+    pub forward: ForwardArgs,
+    /// Bounds on what a client controls.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Deadlines.
+    #[command(flatten)]
+    pub timeouts: TimeoutArgs,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Where to listen.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Listeners")]
+pub struct ListenArgs {
+    /// Plain HTTP/1 and HTTP/2 for clients outside: serves public rules; `off` disables it
+    #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_EXTERNAL_HTTP", default_value = "[::]:8080",
+        value_parser = address::everywhere)]
+    pub external_http: Listen,
+
+    /// TLS for clients outside: serves public rules; `off` disables it
+    #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_EXTERNAL_HTTPS", default_value = "[::]:8443",
+        value_parser = address::everywhere)]
+    pub external_https: Listen,
+
+    /// Plain HTTP/1 and HTTP/2 for clients in the cluster: serves all rules; `off` disables it
+    ///
+    /// On loopback unless told otherwise, so that cluster-local rules are not open to a network
+    /// by accident. In a pod, say [::]:8081.
+    #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_INTERNAL_HTTP", default_value = "127.0.0.1:8081",
+        value_parser = address::loopback)]
+    pub internal_http: Listen,
+
+    /// TLS for clients in the cluster: serves all rules; `off` disables it
+    #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_INTERNAL_HTTPS", default_value = "127.0.0.1:8444",
+        value_parser = address::loopback)]
+    pub internal_https: Listen,
+
+    /// Health: /ready, /live, and /metrics for Prometheus
+    #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_HEALTH", default_value = "[::]:9001",
+        value_parser = address::health)]
+    pub health: SocketAddr,
+
+    /// Admin: /routes, the live table as JSON; loopback addresses only
+    #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_ADMIN", default_value = "127.0.0.1:9000",
+        value_parser = address::admin)]
+    pub admin: SocketAddr,
+
+    /// Threads that serve traffic [default: one per core]
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_THREADS")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// What is done to requests on their way.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Forwarding")]
+pub struct ForwardArgs {
+    /// Proxies in front of us whose X-Forwarded-* and X-Request-Id headers are believed
+    ///
+    /// 0: none, what a client sends is replaced. 1: a load balancer that sets them. Count every
+    /// proxy between the client and us.
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_TRUSTED_HOPS", default_value_t = 0)]
+    pub trusted_hops: usize,
+
+    /// Unused connections to endpoints that each thread keeps
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_UPSTREAM_POOL", default_value_t = 512)]
+    pub upstream_pool: usize,
+}
+
+/// Bounds on what a client controls.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Bytes of a request's line and headers together; more is answered 431
+    #[arg(long, value_name = "BYTES", env = "NET_PINGORA_MAX_HEAD_BYTES", default_value = "61440")]
+    pub max_head_bytes: NonZeroUsize,
+
+    /// Headers of a request; more is answered 431
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_HEADERS", default_value = "200")]
+    pub max_headers: NonZeroUsize,
+
+    /// Bytes of a request's target; more is answered 414
+    #[arg(long, value_name = "BYTES", env = "NET_PINGORA_MAX_URI_BYTES", default_value = "16384")]
+    pub max_uri_bytes: NonZeroUsize,
+
+    /// Connections open at once over all listeners; more are closed at once
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONNECTIONS", default_value = "50000")]
+    pub max_connections: NonZeroUsize,
+
+    /// Streams open at once on one HTTP/2 connection
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_STREAMS", default_value = "256")]
+    pub max_streams: NonZeroU32,
+}
+
+/// Deadlines.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Deadlines")]
+pub struct TimeoutArgs {
+    /// From the first byte of a request to the end of its headers, in total
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_HEAD_TIMEOUT", default_value = "10s",
+        value_parser = humantime::parse_duration)]
+    pub head_timeout: Duration,
+
+    /// How long a client connection may be silent before and between requests
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_IDLE_TIMEOUT", default_value = "60s",
+        value_parser = humantime::parse_duration)]
+    pub idle_timeout: Duration,
+
+    /// One attempt to connect to an endpoint
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_CONNECT_TIMEOUT", default_value = "5s",
+        value_parser = humantime::parse_duration)]
+    pub connect_timeout: Duration,
+
+    /// How long an unused connection to an endpoint is kept
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_UPSTREAM_IDLE_TIMEOUT", default_value = "60s",
+        value_parser = humantime::parse_duration)]
+    pub upstream_idle_timeout: Duration,
+
+    /// How long an endpoint may take until its response begins, then 504; `off` for ever
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_RESPONSE_TIMEOUT", default_value = "off")]
+    pub response_timeout: Deadline,
+
+    /// How long requests in flight may go on once a drain has begun
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_DRAIN_TIMEOUT", default_value = "25s",
+        value_parser = humantime::parse_duration)]
+    pub drain_timeout: Duration,
+
+    /// How long readiness fails before listeners close, so that load balancers notice
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_DRAIN_DELAY", default_value = "5s",
+        value_parser = humantime::parse_duration)]
+    pub drain_delay: Duration,
+}
+
+/// What is logged, and how. Logs go to standard error.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// Form of the log on standard error
+    #[arg(long, value_enum, env = "NET_PINGORA_LOG_FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Least level that is logged: error, warn, info, debug, trace; or directives such as
+    /// `info,net_pingora_gateway=debug`
+    #[arg(long, value_name = "LEVEL", env = "NET_PINGORA_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+
+    /// Log every request: one line with route, revision, status, timings and upstream
+    #[arg(long, env = "NET_PINGORA_ACCESS_LOG", value_parser = BoolishValueParser::new())]
+    pub access_log: bool,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}

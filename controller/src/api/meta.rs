@@ -1,0 +1,61 @@
+//! What all objects share.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use net_pingora_routing::ObjectKey;
+use serde::{Deserialize, Serialize};
+
+/// The part of `metadata` that is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObjectMeta {
+    /// `default` when the manifest names none.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+    /// Name, unique per kind and namespace.
+    pub name: String,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// RFC 3339 in UTC, as the API server writes it, so that text order is time order.
+    pub creation_timestamp: Option<String>,
+}
+
+impl ObjectMeta {
+    /// Namespace and name.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(&self.namespace, &self.name)
+    }
+}
+
+/// The namespace of a manifest that names none, as with `kubectl apply`.
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+/// Kubernetes' `IntOrString`: a port by number or by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a port number or a port name")]
+pub enum IntOrString {
+    /// A number.
+    Number(i64),
+    /// A name.
+    Text(String),
+}
+
+impl Default for IntOrString {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+impl fmt::Display for IntOrString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}

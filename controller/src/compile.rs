@@ -1,0 +1,5 @@
+//! Pure functions from objects to what the data plane reads.
+
+pub(crate) mod ingress;
+pub(crate) mod secret;
+pub(crate) mod service;

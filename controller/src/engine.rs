@@ -1,0 +1,305 @@
+//! From changed objects to what the data plane reads, one batch at a time.
+
+mod served;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use net_pingora_routing::{Backend, CertificateCell, Change, Host, ObjectKey, Publisher, TableCell};
+
+use self::served::{Served, ServedCells};
+use crate::api::ingress::CLASS_ANNOTATION;
+use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId, validate};
+use crate::backends::Backends;
+use crate::certificates::Certificates;
+use crate::compile::service::InternalService;
+use crate::compile::{ingress as compile, secret, service};
+use crate::conflict::{Claims, Request, Verdict};
+use crate::fault::{Fault, Origin};
+use crate::references;
+use crate::store::{ObjectChange, Store, Touched};
+
+/// What the control plane is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The class of KIngress objects that are served; the annotation must be equal to it byte for byte.
+    pub class: String,
+    /// Full host name of our own internal Service; what is sent to it is routed again in-process.
+    pub internal_service: String,
+}
+
+/// What a batch of changes has done.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// KIngress objects whose served version changed.
+    pub ingresses: Vec<ObjectKey>,
+    /// What is wrong with the objects of the batch, or with others because of it.
+    pub faults: Vec<Fault>,
+    /// What is worth knowing and no fault, one line each.
+    pub notices: Vec<String>,
+    /// When the change was first seen.
+    pub detected: Instant,
+    /// From then until it was in effect.
+    pub took: Duration,
+}
+
+/// The control plane's state; the only writer of the table, the backends and the certificates.
+#[derive(Debug)]
+pub struct Engine {
+    class: String,
+    internal: InternalService,
+    store: Store,
+    claims: Claims,
+    served: BTreeMap<ObjectKey, Served>,
+    backends: Backends,
+    certificates: Certificates,
+    publisher: Publisher,
+}
+
+/// What a batch has gathered so far.
+struct Batch {
+    applied: Applied,
+    removed: BTreeSet<Box<str>>,
+    set: Vec<Arc<Host>>,
+    secrets: BTreeSet<ObjectKey>,
+}
+
+impl Batch {
+    fn fault(&mut self, kind: Kind, key: &ObjectKey, origin: &Origin, fault: FieldFault) {
+        self.applied.faults.push(Fault::of(&ObjectId { kind, key: key.clone() }, origin, fault));
+    }
+}
+
+impl Engine {
+    /// An engine that knows no object.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            internal: InternalService::new(&settings.internal_service),
+            class: settings.class,
+            store: Store::default(),
+            claims: Claims::default(),
+            served: BTreeMap::new(),
+            backends: Backends::default(),
+            certificates: Certificates::default(),
+            publisher: Publisher::default(),
+        }
+    }
+
+    /// The table to hand to the data plane.
+    pub fn table(&self) -> Arc<TableCell> {
+        self.publisher.cell()
+    }
+
+    /// The certificates to hand to the data plane.
+    pub fn certificates(&self) -> Arc<CertificateCell> {
+        self.certificates.cell()
+    }
+
+    /// All objects of now.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Frees replaced tables that no request reads any more.
+    pub fn reclaim(&mut self) {
+        self.publisher.reclaim();
+    }
+
+    /// Puts changes into effect together; the cost is that of what they touch.
+    ///
+    /// An invalid object is a fault and its last good version stays; all others apply.
+    pub fn apply(&mut self, changes: Vec<ObjectChange>) -> Applied {
+        let detected = Instant::now();
+        let applied =
+            Applied { ingresses: Vec::new(), faults: Vec::new(), notices: Vec::new(), detected, took: Duration::ZERO };
+        let mut batch = Batch { applied, removed: BTreeSet::new(), set: Vec::new(), secrets: BTreeSet::new() };
+        let mut touched = Touched::default();
+        for change in changes {
+            if let Some(change) = self.admit(change, &mut batch) {
+                self.store.apply(change, &mut touched);
+            }
+        }
+        self.refresh_backends(&touched);
+        self.settle_hosts(&touched, &mut batch);
+        self.refresh_certificates(&touched, &mut batch);
+        self.check_references(&touched, &mut batch);
+        self.publish(&mut batch);
+        batch.applied.took = detected.elapsed();
+        batch.applied
+    }
+
+    /// The change as the store may see it: valid, with defaults, of our class.
+    fn admit(&self, change: ObjectChange, batch: &mut Batch) -> Option<ObjectChange> {
+        let ObjectChange::Apply(object, origin) = change else { return Some(change) };
+        let id = object.id();
+        let object = match object {
+            Object::Ingress(ingress) => {
+                if let Some(notice) = self.foreign(&ingress) {
+                    batch.applied.notices.push(notice);
+                    return Some(ObjectChange::Remove(id));
+                }
+                Object::Ingress(Arc::new(Arc::unwrap_or_clone(ingress).with_defaults()))
+            }
+            other => other,
+        };
+        let faults = validate(&object);
+        if faults.is_empty() {
+            return Some(ObjectChange::Apply(object, origin));
+        }
+        batch.applied.faults.extend(faults.into_iter().map(|fault| Fault::of(&id, &origin, fault)));
+        None
+    }
+
+    /// Why a KIngress is not ours, if it is not.
+    fn foreign(&self, ingress: &Ingress) -> Option<String> {
+        let key = ingress.metadata.key();
+        let class = &self.class;
+        match ingress.metadata.annotations.get(CLASS_ANNOTATION) {
+            Some(given) if given == class => None,
+            Some(given) => Some(format!(
+                "Ingress {key} is left to its class {given:?}; to serve it here, write {CLASS_ANNOTATION}: {class}"
+            )),
+            None => Some(format!(
+                "Ingress {key} has no class and is skipped; to serve it here, write the annotation {CLASS_ANNOTATION}: {class}"
+            )),
+        }
+    }
+
+    /// Sets the cells of Services that changed; the table stays as it is.
+    fn refresh_backends(&self, touched: &Touched) {
+        for service in touched.services.union(&touched.endpoints) {
+            for cell in self.backends.of_service(service) {
+                cell.set(service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints()));
+            }
+        }
+    }
+
+    /// Decides who owns the hosts of changed KIngress objects, and serves who does.
+    fn settle_hosts(&mut self, touched: &Touched, batch: &mut Batch) {
+        let request = |key: &ObjectKey| {
+            let ingress = self.store.ingress(key).map(|(ingress, _)| ingress);
+            let created = ingress.and_then(|ingress| ingress.metadata.creation_timestamp.clone());
+            Request { key: key.clone(), created, hosts: ingress.map(|ingress| compile::hosts(ingress)) }
+        };
+        let requests = touched.ingresses.iter().map(request).collect();
+        let mut granted = Vec::new();
+        for (key, verdict) in self.claims.resolve(requests) {
+            match verdict {
+                Verdict::Gone => self.withdraw(&key, batch),
+                Verdict::Granted => granted.push(key),
+                Verdict::Refused { host, owner } => {
+                    if let Some((ingress, origin)) = self.store.ingress(&key) {
+                        batch.fault(Kind::Ingress, &key, origin, references::conflict(ingress, &host, &owner));
+                    }
+                }
+            }
+        }
+        let changed: Vec<_> = granted.into_iter().filter_map(|key| self.replaceable(key)).collect();
+        for (key, ingress) in &changed {
+            self.unbind_outdated(key, ingress);
+        }
+        for (key, ingress) in changed {
+            self.serve(key, ingress, batch);
+        }
+    }
+
+    /// The latest version, unless it is the one that is served.
+    fn replaceable(&self, key: ObjectKey) -> Option<(ObjectKey, Arc<Ingress>)> {
+        let (ingress, _) = self.store.ingress(&key)?;
+        let same = self.served.get(&key).is_some_and(|served| served.ingress == *ingress);
+        (!same).then(|| (key, Arc::clone(ingress)))
+    }
+
+    /// Takes certificates off hosts that a new version gives up, before others get those hosts.
+    fn unbind_outdated(&mut self, key: &ObjectKey, next: &Ingress) {
+        let Some(served) = self.served.get(key) else { return };
+        let stays = crate::certificates::bindings(next);
+        for host in served.certificates.iter().filter(|host| !stays.contains_key(*host)) {
+            self.certificates.unbind(host);
+        }
+    }
+
+    /// Serves this version from the end of the batch on.
+    fn serve(&mut self, key: ObjectKey, ingress: Arc<Ingress>, batch: &mut Batch) {
+        let previous = self.served.remove(&key);
+        let mut cells = ServedCells {
+            key: key.clone(),
+            backends: &mut self.backends,
+            fill: |cell: &Backend| {
+                cell.set(service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints()));
+            },
+            previous: previous.as_ref(),
+            used: Vec::new(),
+            traffic: BTreeMap::new(),
+        };
+        let hosts = compile::compile(&ingress, &mut cells);
+        let (used, traffic) = (cells.used, cells.traffic);
+        let bindings = crate::certificates::bindings(&ingress);
+        let certificates = bindings.keys().cloned().collect();
+        for (host, secret) in bindings {
+            self.certificates.bind(host, secret.clone());
+            batch.secrets.insert(secret);
+        }
+        if let Some(previous) = previous {
+            batch.removed.extend(previous.hosts);
+            previous.backends.iter().for_each(|backend| self.backends.release(backend));
+        }
+        let names = hosts.iter().map(|host| host.name().into()).collect();
+        self.served.insert(key.clone(), Served { ingress, hosts: names, backends: used, traffic, certificates });
+        batch.set.extend(hosts);
+        batch.applied.ingresses.push(key);
+    }
+
+    /// Serves nothing of a KIngress from the end of the batch on.
+    fn withdraw(&mut self, key: &ObjectKey, batch: &mut Batch) {
+        let Some(served) = self.served.remove(key) else { return };
+        for host in &served.certificates {
+            self.certificates.unbind(host);
+        }
+        served.backends.iter().for_each(|backend| self.backends.release(backend));
+        batch.removed.extend(served.hosts);
+        batch.applied.ingresses.push(key.clone());
+    }
+
+    /// Reads the Secrets that changed or that a host was bound to; a bad one leaves what was there.
+    fn refresh_certificates(&mut self, touched: &Touched, batch: &mut Batch) {
+        let fresh: BTreeSet<_> = std::mem::take(&mut batch.secrets);
+        let unread = fresh.into_iter().filter(|secret| !self.certificates.is_loaded(secret));
+        let all: BTreeSet<_> = unread.chain(touched.secrets.iter().cloned()).collect();
+        for key in all.iter().filter(|key| self.certificates.uses(key)).collect::<Vec<_>>() {
+            match self.store.secret(key) {
+                None => self.certificates.load(key, None),
+                Some((secret, origin)) => match secret::certificate(secret) {
+                    Ok(certificate) => self.certificates.load(key, Some(certificate)),
+                    Err(fault) => batch.fault(Kind::Secret, key, origin, fault),
+                },
+            }
+        }
+    }
+
+    /// Reports what changed KIngress objects refer to in vain, and KIngress objects that refer to what changed.
+    fn check_references(&self, touched: &Touched, batch: &mut Batch) {
+        let by_service = touched.services.iter().flat_map(|service| self.store.ingresses_of_service(service));
+        let by_secret = touched.secrets.iter().flat_map(|secret| self.store.ingresses_of_secret(secret));
+        let ingresses: BTreeSet<_> = touched.ingresses.iter().chain(by_service).chain(by_secret).collect();
+        for key in ingresses {
+            let Some((ingress, origin)) = self.store.ingress(key) else { continue };
+            for fault in references::dangling(ingress, &self.store) {
+                batch.fault(Kind::Ingress, key, origin, fault);
+            }
+        }
+    }
+
+    /// Swaps certificates and table; a host that changed hands is set after it was removed.
+    fn publish(&mut self, batch: &mut Batch) {
+        self.certificates.publish();
+        if batch.set.is_empty() && batch.removed.is_empty() {
+            return;
+        }
+        let kept: BTreeSet<_> = batch.set.iter().map(|host| host.name()).collect();
+        let removed: Vec<_> = batch.removed.iter().filter(|host| !kept.contains(&***host)).cloned().collect();
+        let set = std::mem::take(&mut batch.set);
+        self.publisher.publish(removed.into_iter().map(Change::Remove).chain(set.into_iter().map(Change::Set)));
+    }
+}

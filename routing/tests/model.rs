@@ -1,0 +1,201 @@
+//! The routing crate against a model that is slow and obvious, over random tables and requests.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{Answer, Ask, PathCase, ask, decide, host, path};
+use net_pingora_routing::{ACME_CHALLENGE, CATCH_ALL, Change, Decision, Host, Listener, Miss, Table, explain, route};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const HOSTS: [&str; 6] = ["a.example", "b.example", "a.ns.svc", "a.ns", "xn--bcher-kva.example", CATCH_ALL];
+const PREFIXES: [&str; 7] = ["/", "/a", "/ab", "/a/b", "/a/b/c", "/.well-known/acme-challenge/", "/.well-known/"];
+const PATHS: [&str; 8] =
+    ["/", "/a", "/abc", "/a/b", "/a/b/c/d", "/b", "/.well-known/acme-challenge/token", "/.well-known/x"];
+const HEADERS: [&str; 3] = ["Knative-Serving-Tag", "X-One", "x-two"];
+const VALUES: [&str; 3] = ["blue", "Blue", ""];
+
+/// What the model knows: the paths of each host in the order of the object.
+type Model = BTreeMap<String, Vec<PathCase>>;
+
+/// A host's new paths; none when it leaves the table.
+type Step = (String, Option<Vec<PathCase>>);
+
+/// The decision, as kingress.md and the API's comments tell it.
+fn expected(model: &Model, ask: &Ask, random: u32) -> Answer {
+    let name = ask.host.to_lowercase();
+    let name = name.split(':').next().unwrap_or_default().trim_end_matches('.');
+    let Some(paths) = model.get(name).or(model.get(CATCH_ALL)) else { return Answer::NotFound(Miss::UnknownHost) };
+    let served = |path: &&PathCase| path.public || ask.listener == Listener::Internal;
+    let served: Vec<_> = paths.iter().filter(served).collect();
+    let prefixed: Vec<_> = served.iter().filter(|path| ask.path.starts_with(&path.prefix)).collect();
+    let matching: Vec<_> = prefixed.iter().filter(|path| has_headers(path, ask)).collect();
+    let Some(longest) = matching.iter().map(|path| path.prefix.len()).max() else {
+        return Answer::NotFound(match (served.is_empty(), prefixed.is_empty()) {
+            (true, _) => Miss::OtherListener,
+            (false, true) => Miss::NoPath,
+            (false, false) => Miss::NoHeaders,
+        });
+    };
+    let winner = matching.iter().find(|path| path.prefix.len() == longest).expect("the longest is one of them");
+    let redirectable = ask.listener == Listener::External && !ask.tls && !ask.path.starts_with(ACME_CHALLENGE);
+    if winner.redirect && redirectable {
+        return Answer::Redirect(winner.name.clone());
+    }
+    Answer::Forward(winner.name.clone(), drawn(&winner.percents, random))
+}
+
+/// All wanted headers are there, and no other value beside the wanted one.
+fn has_headers(path: &PathCase, ask: &Ask) -> bool {
+    path.headers.iter().all(|(name, exact)| {
+        let is_named = |(sent, _): &(&http::HeaderName, _)| sent.as_str().eq_ignore_ascii_case(name);
+        let sent: Vec<_> = ask.headers.iter().filter(is_named).map(|(_, value)| value).collect();
+        !sent.is_empty() && sent.iter().all(|value| **value == **exact)
+    })
+}
+
+/// A hundred tickets, each split holding as many as it has percent.
+fn drawn(percents: &[u8], random: u32) -> usize {
+    let tickets: Vec<_> =
+        percents.iter().enumerate().flat_map(|(split, &percent)| std::iter::repeat_n(split, percent.into())).collect();
+    tickets[usize::try_from(u64::from(random) * 100 / (1 << 32)).expect("below 100")]
+}
+
+fn apply(model: &mut Model, (name, paths): &Step) {
+    match paths {
+        Some(paths) => drop(model.insert(name.clone(), paths.clone())),
+        None => drop(model.remove(name)),
+    }
+}
+
+fn change((name, paths): &Step) -> Change {
+    match paths {
+        Some(paths) => Change::Set(host(name, paths)),
+        None => Change::Remove(name.as_str().into()),
+    }
+}
+
+/// The hosts of a table with their identity.
+fn hosts(table: &Table) -> BTreeMap<String, *const Host> {
+    table.hosts().map(|host| (host.name().to_owned(), Arc::as_ptr(host))).collect()
+}
+
+/// Up to five shares that add up to 100, zeros among them.
+fn percents() -> impl Strategy<Value = Vec<u8>> {
+    vec(0..=100_u8, 0..5).prop_map(|mut cuts| {
+        cuts.sort_unstable();
+        cuts.push(100);
+        let starts = std::iter::once(&0).chain(&cuts);
+        cuts.iter().zip(starts).map(|(end, start)| end - start).collect()
+    })
+}
+
+fn headers(most: usize) -> impl Strategy<Value = Vec<(String, String)>> {
+    vec((select(&HEADERS), select(&VALUES)), 0..=most)
+        .prop_map(|pairs| pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// Paths named by their place, so that any two can be told apart.
+fn paths() -> impl Strategy<Value = Vec<PathCase>> {
+    let one = (select(&PREFIXES), headers(2), any::<bool>(), any::<bool>(), percents()).prop_map(
+        |(prefix, headers, public, redirect, percents)| PathCase {
+            headers,
+            public,
+            redirect,
+            percents,
+            ..path("").prefix(prefix)
+        },
+    );
+    vec(one, 1..6).prop_map(|mut paths| {
+        for (index, path) in paths.iter_mut().enumerate() {
+            path.name = format!("path {index}");
+        }
+        paths
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (select(&HOSTS).prop_map(str::to_owned), prop::option::weighted(0.8, paths()))
+}
+
+fn request() -> impl Strategy<Value = Ask> {
+    let name = prop_oneof![4 => select(&HOSTS), 1 => Just("unknown.example")];
+    let spelling = (name, any::<bool>(), select(&["", ".", ":80", ".:8080"]))
+        .prop_map(|(name, upper, tail)| if upper { name.to_uppercase() } else { name.to_owned() } + tail);
+    let listener = select(&[Listener::External, Listener::Internal]);
+    (spelling, listener, any::<bool>(), select(&PATHS), headers(3)).prop_map(|(host, listener, tls, path, headers)| {
+        let plain = ask(&host).on(listener).tls(tls).path(path);
+        headers.iter().fold(plain, |ask, (name, value)| ask.header(name, value))
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_decision_is_the_models_and_explain_tells_the_same(
+        steps in vec(step(), 0..20),
+        requests in vec((request(), any::<u32>()), 1..40),
+    ) {
+        let mut model = Model::new();
+        let mut table = Table::default();
+        for step in &steps {
+            apply(&mut model, step);
+            table = table.with([change(step)]);
+        }
+        prop_assert_eq!(table.len(), model.len());
+        for (ask, random) in &requests {
+            prop_assert_eq!(decide(&table, ask, *random), expected(&model, ask, *random));
+            explain_agrees(&table, ask, *random)?;
+        }
+    }
+
+    #[test]
+    fn changes_together_are_the_changes_one_by_one_and_leave_the_old_table_alone(
+        before in vec(step(), 0..10),
+        steps in vec(step(), 0..20),
+    ) {
+        let old = Table::default().with(before.iter().map(change));
+        let (count, content) = (old.len(), hosts(&old));
+        let changes: Vec<_> = steps.iter().map(change).collect();
+        let together = old.with(changes.clone());
+        let one_by_one = changes.into_iter().fold(old.clone(), |table, change| table.with([change]));
+        prop_assert_eq!(hosts(&together), hosts(&one_by_one));
+        prop_assert_eq!(together.len(), one_by_one.len());
+        prop_assert_eq!(together.is_empty(), hosts(&together).is_empty());
+        prop_assert_eq!((old.len(), hosts(&old)), (count, content));
+    }
+
+    #[test]
+    fn an_even_grid_of_numbers_draws_each_split_exactly_by_its_weight(percents in percents(), fineness in 1..50_u32) {
+        let table = Table::default().with([Change::Set(host("a.example", &[path("a").splits(&percents)]))]);
+        let numbers = 100 * fineness;
+        let mut counts = vec![0; percents.len()];
+        for number in 0..numbers {
+            let random = u32::try_from((u64::from(number) << 32).div_ceil(u64::from(numbers))).expect("below 2^32");
+            if let Answer::Forward(_, split) = decide(&table, &ask("a.example"), random) {
+                counts[split] += 1;
+            }
+        }
+        let wanted: Vec<_> = percents.iter().map(|&percent| u32::from(percent) * fineness).collect();
+        prop_assert_eq!(counts, wanted);
+    }
+}
+
+/// `explain` has the outcome of `route`, and exactly the winner among its steps is chosen.
+fn explain_agrees(table: &Table, ask: &Ask, random: u32) -> Result<(), TestCaseError> {
+    let told = explain(table, &ask.request());
+    let (winner, redirect) = match route(table, &ask.request(), random) {
+        Decision::Forward(found) => (Ok(found.path), false),
+        Decision::Redirect(path) => (Ok(path), true),
+        Decision::NotFound(miss) => (Err(miss), false),
+    };
+    prop_assert_eq!(told.redirect, redirect);
+    prop_assert_eq!(told.outcome.as_ref().map(Arc::as_ptr), winner.as_ref().map(Arc::as_ptr));
+    let chosen: Vec<_> = told.steps.iter().filter(|step| step.chosen).map(|step| Arc::as_ptr(&step.path)).collect();
+    prop_assert_eq!(chosen, winner.iter().map(Arc::as_ptr).collect::<Vec<_>>());
+    let first = told.steps.iter().find(|step| step.served && step.prefix && step.header.is_none());
+    prop_assert_eq!(first.is_some_and(|step| step.chosen), winner.is_ok());
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `explain`: which object serves a URL, told by the proxy's own code.
+
+mod json;
+mod nearest;
+mod reason;
+mod text;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use http::HeaderMap;
+use http::header::HOST;
+use net_pingora_config::{ExplainArgs, Output, UrlArg};
+use net_pingora_routing::{Explanation, Listener, Miss, Request, Table};
+
+/// Exit status for a request that no object serves.
+const NOT_ROUTED: u8 = 4;
+
+/// The request that is asked about.
+#[derive(Debug)]
+struct Asked {
+    url: UrlArg,
+    listener: Listener,
+    headers: HeaderMap,
+}
+
+/// How the proxy decides it.
+#[derive(Debug)]
+struct Answer {
+    asked: Asked,
+    told: Explanation,
+    /// Hosts of the table that look like the one asked for; only when that one is unknown.
+    nearest: Vec<String>,
+}
+
+/// Explains the URL; exits 4 when nothing serves it.
+pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let loaded = crate::server::load(&args.source.from, &args.source.objects)?;
+    if !loaded.faults.is_empty() {
+        let (count, from) = (loaded.faults.len(), args.source.from.display());
+        eprintln!("net-pingora: {count} faults in {from} may matter; `net-pingora check {from}` names them");
+    }
+    let answer = Answer::new(Asked::new(args), &loaded.engine.table().load());
+    match args.output {
+        Output::Text => write!(out, "{}", text::Text(&answer))?,
+        Output::Json => writeln!(out, "{:#}", json::json(&answer))?,
+    }
+    Ok(if answer.told.outcome.is_ok() { ExitCode::SUCCESS } else { NOT_ROUTED.into() })
+}
+
+impl Asked {
+    fn new(args: &ExplainArgs) -> Self {
+        let listener = if args.internal { Listener::Internal } else { Listener::External };
+        let headers = args.headers.iter().map(|header| (header.name.clone(), header.value.clone()));
+        let mut headers: HeaderMap = headers.collect();
+        let mut url = args.url.clone();
+        if let Some(host) = headers.remove(HOST).as_ref().and_then(|host| host.to_str().ok()) {
+            host.clone_into(&mut url.host);
+        }
+        Self { url, listener, headers }
+    }
+
+    fn listeners(&self) -> &'static str {
+        match self.listener {
+            Listener::External => "external",
+            Listener::Internal => "internal",
+        }
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            listener: self.listener,
+            tls: self.url.tls,
+            host: &self.url.host,
+            path: &self.url.path,
+            headers: &self.headers,
+        }
+    }
+}
+
+impl Answer {
+    fn new(asked: Asked, table: &Table) -> Self {
+        let told = net_pingora_routing::explain(table, &asked.request());
+        let nearest = match (&told.outcome, &told.host) {
+            (Err(Miss::UnknownHost), Some(host)) => nearest::nearest(host, table.hosts().map(|host| host.name())),
+            _ => Vec::new(),
+        };
+        Self { asked, told, nearest }
+    }
+}

@@ -1,0 +1,134 @@
+//! `serve`: a folder of objects, until a signal ends it.
+
+use std::io::{Write, stdout};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use net_pingora_config::{ListenArgs, ServeArgs};
+use net_pingora_gateway::settings::{Limits, ListenerSettings, Settings, Timeouts};
+use net_pingora_routing::Listener;
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::log;
+use crate::server::{Server, load};
+
+/// Threads of the runtime for what is no traffic: health, admin and signals.
+const CONTROL_THREADS: usize = 1;
+
+/// Serves until SIGTERM, which drains, or SIGINT, which ends at once.
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    log::start(&args.log)?;
+    runtime::Builder::new_multi_thread().worker_threads(CONTROL_THREADS).enable_all().build()?.block_on(serve(args))
+}
+
+async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let loaded = load(&args.source.from, &args.source.objects)?;
+    loaded.log();
+    let mut server = Server::start(settings(args), loaded, |_| {})?;
+    announce(&server)?;
+    tokio::select! {
+        _ = terminate.recv() => drain(server, &mut interrupt).await,
+        _ = interrupt.recv() => server.stop(),
+        error = server.watch_failed() => return Err(error),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line a listener: what it got.
+fn announce(server: &Server) -> std::io::Result<()> {
+    let mut out = stdout().lock();
+    for (name, address) in server.addresses() {
+        let scheme = if name.ends_with("-https") { "https" } else { "http" };
+        writeln!(out, "listening {name} {scheme}://{address}")?;
+    }
+    out.flush()
+}
+
+/// Ends in good order, or at once on SIGINT.
+async fn drain(server: Server, interrupt: &mut Signal) {
+    tracing::info!("SIGTERM: draining");
+    tokio::select! {
+        () = server.drain() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// The data plane's settings.
+fn settings(args: &ServeArgs) -> Settings {
+    let (limits, timeouts) = (&args.limits, &args.timeouts);
+    Settings {
+        listeners: listeners(&args.listen),
+        health: args.listen.health,
+        admin: args.listen.admin,
+        threads: args.listen.threads.map_or_else(cores, NonZeroUsize::get),
+        limits: Limits {
+            head_bytes: limits.max_head_bytes.get(),
+            headers: limits.max_headers.get(),
+            uri_bytes: limits.max_uri_bytes.get(),
+            connections: limits.max_connections.get(),
+            streams: limits.max_streams.get(),
+        },
+        timeouts: Timeouts {
+            head: timeouts.head_timeout,
+            idle: timeouts.idle_timeout,
+            connect: timeouts.connect_timeout,
+            upstream_idle: timeouts.upstream_idle_timeout,
+            response: timeouts.response_timeout.duration(),
+            drain: timeouts.drain_timeout,
+            drain_delay: timeouts.drain_delay,
+        },
+        trusted_hops: args.forward.trusted_hops,
+        access_log: args.log.access_log,
+        upstream_pool: args.forward.upstream_pool,
+    }
+}
+
+/// The traffic listeners that are not off.
+fn listeners(args: &ListenArgs) -> Vec<ListenerSettings> {
+    [
+        ("external-http", args.external_http, Listener::External, false),
+        ("external-https", args.external_https, Listener::External, true),
+        ("internal-http", args.internal_http, Listener::Internal, false),
+        ("internal-https", args.internal_https, Listener::Internal, true),
+    ]
+    .into_iter()
+    .filter_map(|(name, listen, kind, tls)| Some(ListenerSettings { name, address: listen.address()?, kind, tls }))
+    .collect()
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use net_pingora_config::{Cli, Command};
+
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Settings {
+        let line = ["net-pingora", "serve", "--from", "."].iter().chain(flags);
+        match Cli::parse_from(line).command {
+            Command::Serve(args) => settings(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_flags_default_to_the_data_planes_own_defaults() {
+        let settings = parse(&[]);
+        assert_eq!((settings.limits, settings.timeouts), (Limits::default(), Timeouts::default()));
+    }
+
+    #[test]
+    fn a_listener_that_is_off_is_left_out() {
+        let settings = parse(&["--external-https", "off", "--internal-https=off", "--internal-http", "0"]);
+        let listeners = settings.listeners.iter().map(|listener| (listener.name, listener.address.to_string()));
+        let wanted = [("external-http", "[::]:8080"), ("internal-http", "127.0.0.1:0")];
+        assert!(listeners.eq(wanted.map(|(name, address)| (name, address.to_owned()))));
+    }
+}
