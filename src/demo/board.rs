@@ -95,7 +95,8 @@ impl Board {
     }
 
     /// Requests that failed, 5xx by the gateway or the backend, in all.
-    pub(super) fn failed(&self) -> u64 {
+    pub(super) fn failed(&mut self, table: &Table) -> u64 {
+        self.routes(table);
         self.carried.values().map(|carried| Counts::of(&carried.series).failed).sum()
     }
 
@@ -205,8 +206,13 @@ fn seen(requests: u64, all: u64) -> String {
     }
 }
 
+/// Milliseconds, rounded up.
+pub(super) fn whole_millis(time: Duration) -> u128 {
+    time.as_micros().div_ceil(1000)
+}
+
 /// A time in milliseconds with one decimal.
-pub(super) fn milliseconds(time: Duration) -> String {
+fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
@@ -266,7 +272,7 @@ mod tests {
         serve(&table, 1, 503, 1);
         let line = "b.example/         3 requests  wanted 80/20 %  seen 66.7/33.3 %  p50 0.8 ms  1 failed";
         assert_eq!(lines(&board.routes(&table)), [line]);
-        assert_eq!(board.failed(), 1);
+        assert_eq!(board.failed(&table), 1);
     }
 
     #[test]
@@ -300,7 +306,7 @@ mod tests {
         for millis in [1, 1, 1, 40, 20_000] {
             series.record(200, Duration::from_millis(millis));
         }
-        assert_eq!(Counts::of(&series).median(), Some(Duration::from_micros(1_000)));
+        assert_eq!(Counts::of(&series).median(), Some(Duration::from_millis(1)));
         (0..9).for_each(|_| series.record(200, Duration::from_secs(20)));
         assert_eq!(Counts::of(&series).median(), Some(Duration::from_secs(10)));
     }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::time::timeout;
 
 use super::Demo;
-use super::board::{Board, Route};
+use super::board::{Board, Route, whole_millis};
 use super::line::{Line, is_installed};
 use super::lines::{NEW, SPLIT_FILE, SPLIT_HOST};
 
@@ -40,7 +40,11 @@ pub(super) async fn run(mut demo: Demo, lines: &[Line], out: &mut impl Write) ->
     }
     check_shares(&demo, &mut tally)?;
     if let Some(first) = lines.first() {
-        tally.note("an edited weight is in effect", check_edit(&mut demo, first).await)?;
+        let (name, outcome) = match check_edit(&mut demo, first).await {
+            Ok(took) => (format!("an edited weight: applied in {} ms, 0 failed", whole_millis(took)), Ok(())),
+            Err(error) => ("an edited weight".to_owned(), Err(error)),
+        };
+        tally.note(&name, outcome)?;
     }
     demo.server.stop();
     tally.close()?;
@@ -99,8 +103,9 @@ fn check_shares(demo: &Demo, tally: &mut Tally<impl Write>) -> std::io::Result<(
     }
 }
 
-/// Gives the whole weight to the second revision, and puts the manifest back afterwards.
-async fn check_edit(demo: &mut Demo, line: &Line) -> anyhow::Result<()> {
+/// Gives the whole weight to the second revision, and puts the manifest back afterwards; how long
+/// the change took.
+async fn check_edit(demo: &mut Demo, line: &Line) -> anyhow::Result<Duration> {
     let file = demo.folder.path().join(SPLIT_FILE);
     let before = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let after = before.replace("percent: 80", "percent: 0").replace("percent: 20", "percent: 100");
@@ -111,13 +116,19 @@ async fn check_edit(demo: &mut Demo, line: &Line) -> anyhow::Result<()> {
     outcome
 }
 
-async fn check_edited(demo: &mut Demo, line: &Line) -> anyhow::Result<()> {
+async fn check_edited(demo: &mut Demo, line: &Line) -> anyhow::Result<Duration> {
+    let mut board = Board::default();
+    let failed_before = board.failed(&demo.server.table().load());
     let applied = timeout(IN_EFFECT, demo.changes.recv()).await.ok().flatten();
     let applied = applied.with_context(|| format!("not seen within {} s", IN_EFFECT.as_secs()))?;
-    anyhow::ensure!(applied.faults.is_empty(), "{}", applied.faults[0]);
+    if let Some(fault) = applied.faults.first() {
+        anyhow::bail!("{fault}");
+    }
     for _ in 0..AFTER_EDIT {
         let printed = line.run().await.map_err(anyhow::Error::msg)?;
-        anyhow::ensure!(printed.contains(NEW), "the old weight still counts: {printed}");
+        anyhow::ensure!(printed.contains(NEW), "the old weight still counts: {}", printed.trim());
     }
-    Ok(())
+    let failed = board.failed(&demo.server.table().load()) - failed_before;
+    anyhow::ensure!(failed == 0, "{failed} requests failed meanwhile");
+    Ok(applied.took)
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Demo;
-use super::board::{Board, Route};
+use super::board::{Board, Route, whole_millis};
 use super::screen::Screen;
 
 /// How often the live lines are drawn on a terminal, and printed elsewhere.
@@ -33,7 +33,7 @@ pub(super) async fn run(mut demo: Demo) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => break,
             _ = redraw.tick() => view.draw(&demo)?,
             Some(applied) = demo.changes.recv() => view.begin(&applied, &demo)?,
-            () = view.settled() => view.conclude()?,
+            () = view.settled() => view.conclude(&demo)?,
             error = demo.server.watch_failed() => return Err(error),
         }
     }
@@ -78,9 +78,8 @@ impl<W: Write> View<W> {
         if applied.ingresses.is_empty() {
             return Ok(());
         }
-        self.board.routes(&demo.server.table().load());
+        let (took, failed_before) = (applied.took, self.board.failed(&demo.server.table().load()));
         self.board.mark();
-        let (took, failed_before) = (applied.took, self.board.failed());
         self.changes.push_back(Change { took, failed_before, settled: Instant::now() + SETTLE });
         Ok(())
     }
@@ -93,9 +92,9 @@ impl<W: Write> View<W> {
         }
     }
 
-    fn conclude(&mut self) -> std::io::Result<()> {
+    fn conclude(&mut self, demo: &Demo) -> std::io::Result<()> {
         let Some(change) = self.changes.pop_front() else { return Ok(()) };
-        let failed = self.board.failed() - change.failed_before;
+        let failed = self.board.failed(&demo.server.table().load()) - change.failed_before;
         self.screen.say(&format!("applied in {} ms, {failed} failed", whole_millis(change.took)))
     }
 
@@ -116,9 +115,4 @@ impl<W: Write> View<W> {
 fn lines(routes: &[Route]) -> Vec<String> {
     let width = routes.iter().map(Route::label_width).max().unwrap_or_default();
     routes.iter().map(|route| format!("{route:width$}")).collect()
-}
-
-/// Milliseconds, rounded up.
-fn whole_millis(time: Duration) -> u128 {
-    time.as_micros().div_ceil(1000)
 }

@@ -77,7 +77,7 @@ impl Demo {
         writeln!(out, "Edit {} and save: it is in effect at once.", folder.join(lines::SPLIT_FILE).display())?;
         writeln!(out, "Metrics: {}/metrics  Live table: {}/routes", of("health"), of("admin"))?;
         writeln!(out, "Chat page for a browser: http://{}:{port}/", lines::CHAT_HOST)?;
-        writeln!(out, "Where DNS reaches the internet, hosts may end in .127.0.0.1.nip.io instead of .localhost.")?;
+        writeln!(out, "With internet DNS, hosts may end so too: http://hello.default.127.0.0.1.nip.io:{port}/")?;
         writeln!(out, "\nType these in another terminal:")?;
         for line in lines {
             writeln!(out, "  # {}\n  {}", line.shows, line.command)?;

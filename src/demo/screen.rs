@@ -46,6 +46,9 @@ impl<W: Write> Screen<W> {
 
 /// Rows that are cut at the terminal's edge instead of wrapped, so that their number stays right.
 fn fixed(live: &[String]) -> String {
+    if live.is_empty() {
+        return String::new();
+    }
     format!("\x1b[?7l{}\x1b[?7h", rows(live))
 }
 

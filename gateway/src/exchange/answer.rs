@@ -1,6 +1,7 @@
 //! What the gateway says when it answers itself.
 
 use http::{HeaderValue, StatusCode, header};
+use pingora_core::protocols::http::ServerSession;
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
@@ -28,8 +29,7 @@ pub(super) async fn write(
         return Ok(());
     }
     if is_grpc(session.req_header()) && location.is_none() {
-        let head = grpc_head(reason, request_id)?;
-        return session.write_response_header(Box::new(head), true).await;
+        return head_only(session, grpc_head(reason, request_id)?).await;
     }
     let text = body(reason, request_id);
     let mut head = ResponseHeader::build(status(reason), Some(5))?;
@@ -38,9 +38,19 @@ pub(super) async fn write(
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         head.insert_header(header::LOCATION, location)?;
     }
-    let bodiless = session.req_header().method == http::Method::HEAD;
-    session.write_response_header(Box::new(head), bodiless).await?;
-    if bodiless { Ok(()) } else { session.write_response_body(Some(text.into()), true).await }
+    if session.req_header().method == http::Method::HEAD {
+        return head_only(session, head).await;
+    }
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(text.into()), true).await
+}
+
+/// Ends the response with its head: on HTTP/2 in the same frame, as gRPC demands of trailers-only.
+async fn head_only(session: &mut Session, head: ResponseHeader) -> pingora_error::Result<()> {
+    if let ServerSession::H2(stream) = &mut *session.downstream_session {
+        return stream.write_response_header(Box::new(head), true);
+    }
+    session.write_response_header(Box::new(head), true).await
 }
 
 /// A trailers-only response (gRPC over HTTP2, "Responses").

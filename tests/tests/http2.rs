@@ -1,0 +1,92 @@
+//! Bodies and streams through the gateway, for clients that speak HTTP/2.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use net_pingora_backends::{Running, Sample, start};
+use net_pingora_tests::gateway::{Route, TestGateway};
+use net_pingora_tests::http2::Http2;
+
+const HOST: &str = "a.example";
+
+async fn backend(sample: Sample) -> Running {
+    start(sample, ([127, 0, 0, 1], 0).into()).await.unwrap()
+}
+
+fn post(path: &str) -> Request<()> {
+    Request::post(format!("http://{HOST}{path}")).body(()).unwrap()
+}
+
+/// A gateway before a backend by HTTP/1.1, and one by HTTP/2.
+fn gateways(backend: &Running) -> [TestGateway; 2] {
+    [Route::to(HOST, backend.address), Route::to_h2(HOST, backend.address)].map(|route| TestGateway::start([route]))
+}
+
+#[tokio::test]
+async fn a_body_comes_back_while_it_is_still_being_sent() {
+    let backend = backend(Sample::Echo).await;
+    for gateway in gateways(&backend) {
+        let client = Http2::connect(gateway.external).await.unwrap();
+        let (mut upload, pending) = client.open(post("/")).await.unwrap();
+        upload.send(Bytes::from_static(b"first")).await.unwrap();
+        let mut answer = pending.answer().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.body_mut().data().await.unwrap().unwrap(), "first");
+        upload.finish(Bytes::from_static(b"second")).unwrap();
+        assert_eq!(answer.body_mut().data().await.unwrap().unwrap(), "second");
+        assert_eq!(answer.body_mut().data().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn request_trailers_reach_an_http2_backend_and_its_own_come_back() {
+    let backend = backend(Sample::Echo).await;
+    let gateway = TestGateway::start([Route::to_h2(HOST, backend.address)]);
+    let client = Http2::connect(gateway.external).await.unwrap();
+    let (mut upload, pending) = client.open(post("/")).await.unwrap();
+    upload.send(Bytes::from_static(b"body")).await.unwrap();
+    upload.finish_with(HeaderMap::from_iter([("x-sum".parse().unwrap(), HeaderValue::from_static("4"))])).unwrap();
+    let mut answer = pending.answer().await.unwrap();
+    while answer.body_mut().data().await.unwrap().is_some() {}
+    assert_eq!(answer.body_mut().trailers().await.unwrap().get("x-sum").unwrap(), "4");
+}
+
+#[tokio::test]
+async fn bodies_larger_than_every_window_pass_both_ways() {
+    const SIZE: usize = 24 << 20;
+    let backend = backend(Sample::Echo).await;
+    for gateway in gateways(&backend) {
+        let client = Http2::connect(gateway.external).await.unwrap();
+        let (answer, _) = client.send(post(&format!("/bytes/{SIZE}")).map(|()| Bytes::new())).await.unwrap();
+        assert_eq!(answer.body().len(), SIZE);
+        let (mut upload, pending) = client.open(post("/drain")).await.unwrap();
+        for _ in 0..SIZE >> 16 {
+            upload.send(Bytes::from_static(&[b'x'; 1 << 16])).await.unwrap();
+        }
+        upload.finish(Bytes::new()).unwrap();
+        let mut answer = pending.answer().await.unwrap();
+        let told = answer.body_mut().data().await.unwrap().unwrap();
+        assert!(told.starts_with(format!("{SIZE} ").as_bytes()), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_broken_off_is_not_taken_for_whole() {
+    let backend = backend(Sample::Echo).await;
+    for gateway in gateways(&backend) {
+        let client = Http2::connect(gateway.external).await.unwrap();
+        let request = post("/close").map(|()| Bytes::new());
+        client.send(request).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_status_without_a_body_stays_without_one() {
+    let backend = backend(Sample::Echo).await;
+    for gateway in gateways(&backend) {
+        let client = Http2::connect(gateway.external).await.unwrap();
+        for code in [200, 204, 304, 404, 503] {
+            let (answer, _) = client.send(post(&format!("/status/{code}")).map(|()| Bytes::new())).await.unwrap();
+            assert_eq!((answer.status().as_u16(), answer.body().len()), (code, 0));
+        }
+    }
+}

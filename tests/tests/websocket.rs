@@ -1,0 +1,62 @@
+//! WebSockets through the gateway.
+
+use net_pingora_backends::{Running, Sample, start};
+use net_pingora_tests::gateway::{Route, TestGateway};
+use net_pingora_tests::websocket::{Heard, WebSocket};
+use tokio_tungstenite::tungstenite::Error;
+
+const HOST: &str = "ws.example";
+
+async fn served() -> (Running, TestGateway) {
+    let backend = start(Sample::WebSocket, ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let gateway = TestGateway::start([Route::to(HOST, backend.address)]);
+    (backend, gateway)
+}
+
+fn text(text: impl Into<String>) -> Heard {
+    Heard::Text(text.into())
+}
+
+#[tokio::test]
+async fn messages_are_carried_both_ways() {
+    let (_backend, gateway) = served().await;
+    let mut socket = WebSocket::open(gateway.external, HOST, "/").await.unwrap();
+    for number in 0..100 {
+        socket.say(&number.to_string()).await.unwrap();
+        assert_eq!(socket.hear().await.unwrap(), text(number.to_string()));
+    }
+    let long = "x".repeat(512 << 10);
+    socket.say(&long).await.unwrap();
+    assert_eq!(socket.hear().await.unwrap(), text(long));
+}
+
+#[tokio::test]
+async fn close_codes_are_carried_both_ways() {
+    let (_backend, gateway) = served().await;
+    let mut socket = WebSocket::open(gateway.external, HOST, "/").await.unwrap();
+    socket.close(4000).await.unwrap();
+    assert_eq!(socket.hear().await.unwrap(), Heard::Close(4000));
+
+    let mut socket = WebSocket::open(gateway.external, HOST, "/close?code=4001").await.unwrap();
+    assert_eq!(socket.hear().await.unwrap(), Heard::Close(4001));
+}
+
+#[tokio::test]
+async fn what_one_says_in_the_chat_all_hear() {
+    let (_backend, gateway) = served().await;
+    let mut one = WebSocket::open(gateway.external, HOST, "/chat").await.unwrap();
+    // Who hears himself has joined.
+    one.say("first").await.unwrap();
+    assert_eq!(one.hear().await.unwrap(), text("first"));
+    let mut other = WebSocket::open(gateway.external, HOST, "/chat").await.unwrap();
+    other.say("second").await.unwrap();
+    assert_eq!(other.hear().await.unwrap(), text("second"));
+    assert_eq!(one.hear().await.unwrap(), text("second"));
+}
+
+#[tokio::test]
+async fn an_upgrade_of_an_unknown_host_is_refused() {
+    let (_backend, gateway) = served().await;
+    let refused = WebSocket::open(gateway.external, "stranger.example", "/").await;
+    assert!(matches!(&refused, Err(Error::Http(answer)) if answer.status() == 404), "{refused:?}");
+}
