@@ -4,15 +4,19 @@ use std::io::{IsTerminal, stderr};
 
 use anyhow::Context;
 use net_pingora_config::{LogArgs, LogFormat};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-/// Sets the process's log up; to be called once.
-pub(crate) fn start(args: &LogArgs) -> anyhow::Result<()> {
+/// Sets the process's log up; to be called once. Lines are written as long as the guard lives.
+///
+/// A thread of its own writes them: when nobody reads fast enough, lines are lost and requests go on.
+pub(crate) fn start(args: &LogArgs) -> anyhow::Result<WorkerGuard> {
     let filter = EnvFilter::try_new(&args.log_level).context("--log-level: write a level such as info")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
+    let (writer, guard) = tracing_appender::non_blocking(stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(stderr().is_terminal());
     match args.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
-    Ok(())
+    Ok(guard)
 }

@@ -19,7 +19,7 @@ const CONTROL_THREADS: usize = 1;
 
 /// Serves until SIGTERM, which drains, or SIGINT, which ends at once.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    log::start(&args.log)?;
+    let _log = log::start(&args.log)?;
     runtime::Builder::new_multi_thread().worker_threads(CONTROL_THREADS).enable_all().build()?.block_on(serve(args))
 }
 

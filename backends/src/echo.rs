@@ -1,28 +1,52 @@
 //! A backend for bodies: echoes them, measures them, makes them.
 
+use std::io;
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRAILER};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Channel};
 use hyper::body::{Frame, Incoming};
+use tokio::time::sleep;
 
-use crate::{Body, feed, query, respond};
+use crate::{Body, discard, feed, query, respond};
 
-/// Bytes of one piece of a made body.
-const PIECE: usize = 64 * 1024;
+/// One piece of a made body.
+static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
-/// Echoes the body with its trailers; `/bytes/N` and `/chunked/N` make one of N bytes, `/drain`
-/// measures one, `/status/CODE` answers with that status, `/close` breaks off in the middle.
-pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
+/// How long half a body gets to leave before the rest is broken off.
+const ON_THE_WIRE: Duration = Duration::from_millis(20);
+
+/// Trailer of a made body.
+const X_SIZE: HeaderName = HeaderName::from_static("x-size");
+
+/// Answers by the first part of the path; everything else is echoed with its trailers.
+///
+/// | Path | Answer |
+/// |---|---|
+/// | `/bytes/N`, `/chunked/N` | N bytes, with or without `Content-Length`, and a trailer `x-size` |
+/// | `/drain` | length of the request's body; with `?sum=1` its [`checksum`] too |
+/// | `/status/CODE` | that status, no body |
+/// | `/early` | 200 before the body is read, which it never is |
+/// | `/close` | breaks off in the middle of the body |
+/// | `/reset` | nothing: ends the connection or resets the stream |
+pub(crate) async fn answer(request: Request<Incoming>) -> io::Result<Response<Body>> {
     let path = request.uri().path().to_owned();
-    let mut parts = path.trim_start_matches('/').splitn(2, '/');
-    match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
-        ("bytes", size) => made(size.parse().unwrap_or(0), true),
-        ("chunked", size) => made(size.parse().unwrap_or(0), false),
-        ("drain", _) => drain(request).await,
-        ("status", code) => status(code),
+    let (kind, value) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+    let made = match (kind, value.parse::<u64>()) {
+        ("drain", _) => return Ok(drain(request).await),
+        ("early", _) => return Ok(respond(StatusCode::OK, "text/plain", "answered early\n")),
+        ("reset", _) => return Err(io::ErrorKind::ConnectionReset.into()),
+        ("bytes", Ok(size)) => made(size, true),
+        ("chunked", Ok(size)) => made(size, false),
+        ("status", Ok(code)) => status(code),
         ("close", _) => broken(),
-        _ => echo(request),
-    }
+        ("bytes" | "chunked" | "status", Err(_)) => respond(StatusCode::BAD_REQUEST, "text/plain", "no number\n"),
+        _ => return Ok(echo(request)),
+    };
+    discard(request.into_body());
+    Ok(made)
 }
 
 /// Adds `bytes` to a checksum; the order of bytes matters.
@@ -30,50 +54,54 @@ pub fn checksum(sum: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(sum, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
 }
 
-fn status(code: &str) -> Response<Body> {
-    let code = code.parse::<u16>().ok().and_then(|code| StatusCode::from_u16(code).ok());
-    respond(code.filter(|code| code.as_u16() >= 200).unwrap_or(StatusCode::BAD_REQUEST), "text/plain", "")
+/// Only final statuses are answers.
+fn status(code: u64) -> Response<Body> {
+    let code = u16::try_from(code).ok().filter(|code| *code >= 200).and_then(|code| StatusCode::from_u16(code).ok());
+    respond(code.unwrap_or(StatusCode::BAD_REQUEST), "text/plain", "")
 }
 
 fn echo(request: Request<Incoming>) -> Response<Body> {
-    let content_type = request.headers().get(http::header::CONTENT_TYPE).cloned();
-    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(4);
-    let mut incoming = request.into_body();
+    let (head, mut incoming) = request.into_parts();
+    let (mut sender, body) = Channel::<Bytes, io::Error>::new(4);
     feed(async move {
         while let Some(frame) = incoming.frame().await {
-            let Ok(frame) = frame else { return sender.abort(std::io::ErrorKind::BrokenPipe.into()) };
+            let Ok(frame) = frame else { return sender.abort(io::ErrorKind::BrokenPipe.into()) };
             if sender.send(frame).await.is_err() {
                 return;
             }
         }
     });
     let mut response = Response::new(body.boxed_unsync());
-    if let Some(content_type) = content_type {
-        response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
+    // HTTP/1.1 sends only the trailers that the head names.
+    for name in [CONTENT_TYPE, TRAILER] {
+        if let Some(value) = head.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
     }
     response
 }
 
 fn made(size: u64, known: bool) -> Response<Body> {
-    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(4);
+    let (mut sender, body) = Channel::<Bytes, io::Error>::new(4);
     feed(async move {
-        let piece = Bytes::from(vec![b'x'; PIECE]);
         let mut left = size;
         while left > 0 {
-            let length = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            if sender.send_data(piece.slice(..length)).await.is_err() {
+            let length = usize::try_from(left).unwrap_or(PIECE.len()).min(PIECE.len());
+            if sender.send_data(Bytes::from_static(&PIECE).slice(..length)).await.is_err() {
                 return;
             }
             left -= length as u64;
         }
-        let mut trailers = HeaderMap::new();
-        trailers.insert("x-size", HeaderValue::from(size));
-        // Only HTTP/2 shows them; the client may have left.
+        let trailers = HeaderMap::from_iter([(X_SIZE, HeaderValue::from(size))]);
+        // The client may have left.
         let _ = sender.send(Frame::trailers(trailers)).await;
     });
     let mut response = Response::new(body.boxed_unsync());
+    let headers = response.headers_mut();
     if known {
-        response.headers_mut().insert(http::header::CONTENT_LENGTH, size.into());
+        headers.insert(CONTENT_LENGTH, size.into());
+    } else {
+        headers.insert(TRAILER, HeaderValue::from_name(X_SIZE));
     }
     response
 }
@@ -95,13 +123,14 @@ async fn drain(request: Request<Incoming>) -> Response<Body> {
 }
 
 fn broken() -> Response<Body> {
-    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+    let (mut sender, body) = Channel::<Bytes, io::Error>::new(1);
     feed(async move {
         let _ = sender.send_data(Bytes::from_static(b"half of it")).await;
-        sender.abort(std::io::ErrorKind::ConnectionReset.into());
+        sleep(ON_THE_WIRE).await;
+        sender.abort(io::ErrorKind::ConnectionReset.into());
     });
     let mut response = Response::new(body.boxed_unsync());
-    response.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("1000"));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("1000"));
     response
 }
 

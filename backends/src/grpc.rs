@@ -1,88 +1,118 @@
 //! A gRPC backend: service `demo.Echo` of examples/echo.proto, on HTTP/2's own frames.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+mod message;
+
+use std::future::pending;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Channel};
 use hyper::body::{Frame, Incoming};
-use prost::Message as _;
+use tokio::time::sleep;
 
+use self::message::LARGEST;
+pub use self::message::{BadMessage, Message, frame};
 use crate::{Body, feed, respond};
 
-/// Bytes of one message at most.
-const LARGEST: usize = 4 << 20;
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Messages of a server stream.
 const STREAMED: usize = 5;
 
-/// The only message of `demo.Echo`.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct Message {
-    /// What is echoed.
-    #[prost(string, tag = "1")]
-    pub text: String,
+type Sender = http_body_util::channel::Sender<Bytes, io::Error>;
+
+/// How a call that fails ends (grpc/grpc doc/statuscodes.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    Cancelled = 1,
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    PermissionDenied = 7,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
 }
 
-/// A message as gRPC sends it: a flag, its length, itself (gRPC over HTTP2, "Length-Prefixed-Message").
-pub fn frame(message: &Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut bytes = BytesMut::with_capacity(5 + length);
-    bytes.put_u8(0);
-    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    bytes.extend_from_slice(&message.encode_to_vec());
-    bytes.freeze()
+/// A client that has left reads no more.
+impl From<http_body_util::channel::SendError> for Failure {
+    fn from(_: http_body_util::channel::SendError) -> Self {
+        Self::Cancelled
+    }
 }
 
-impl Message {
-    /// Cuts the first whole message off; `None` when more bytes are needed.
-    ///
-    /// # Errors
-    /// When the bytes are no message, or one that is too large.
-    pub fn cut(bytes: &mut BytesMut) -> Result<Option<Self>, prost::DecodeError> {
-        let Some(length) = bytes.get(1..5).map(|mut length| length.get_u32() as usize) else { return Ok(None) };
-        if length > LARGEST {
-            // The decoder's own error for a message that has no end.
-            return Self::decode(&[0x0a_u8][..]).map(Some);
+impl From<BadMessage> for Failure {
+    fn from(bad: BadMessage) -> Self {
+        match bad {
+            BadMessage::Compressed => Self::Unimplemented,
+            BadMessage::TooLarge(_) => Self::ResourceExhausted,
+            BadMessage::Encoding(_) => Self::InvalidArgument,
         }
-        if bytes.len() < 5 + length {
-            return Ok(None);
-        }
-        bytes.advance(5);
-        Self::decode(bytes.split_to(length)).map(Some)
     }
 }
 
 /// Answers one call.
 pub(crate) fn answer(request: Request<Incoming>) -> Response<Body> {
-    let is_grpc = request
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    if !is_grpc {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    if !content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
         return respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", "this backend speaks gRPC\n");
     }
-    let method = request.uri().path().to_owned();
-    let (sender, body) = Channel::<Bytes, std::io::Error>::new(4);
-    feed(call(method, request.into_body(), sender));
+    let (sender, body) = Channel::<Bytes, io::Error>::new(4);
+    feed(serve(request, sender));
     let mut response = Response::new(body.boxed_unsync());
-    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }
 
-type Sender = http_body_util::channel::Sender<Bytes, std::io::Error>;
-
-async fn call(method: String, incoming: Incoming, mut sender: Sender) {
-    let status = match &*method {
-        "/demo.Echo/Unary" => each(incoming, &mut sender, 1).await,
-        "/demo.Echo/BidiStream" => each(incoming, &mut sender, usize::MAX).await,
-        "/demo.Echo/ServerStream" => repeat(incoming, &mut sender).await,
-        "/demo.Echo/ClientStream" => join(incoming, &mut sender).await,
-        "/demo.Echo/Fail" => 7,
-        _ => 12,
+async fn serve(request: Request<Incoming>, mut sender: Sender) {
+    let (head, incoming) = request.into_parts();
+    let timeout = head.headers.get(GRPC_TIMEOUT).and_then(|text| timeout(text.to_str().ok()?));
+    let outcome = tokio::select! {
+        outcome = call(head.uri.path(), Messages::new(incoming), &mut sender) => outcome,
+        () = passed(timeout) => Err(Failure::DeadlineExceeded),
     };
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from(status));
+    let status = outcome.err().map_or(0, |failure| failure as u16);
+    let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from(status))]);
     // The client may have left.
     let _ = sender.send(Frame::trailers(trailers)).await;
+}
+
+async fn call(method: &str, messages: Messages, sender: &mut Sender) -> Result<(), Failure> {
+    match method {
+        "/demo.Echo/Unary" => unary(messages, sender).await,
+        "/demo.Echo/ServerStream" => repeat(messages, sender).await,
+        "/demo.Echo/ClientStream" => join(messages, sender).await,
+        "/demo.Echo/BidiStream" => each(messages, sender).await,
+        "/demo.Echo/Fail" => Err(Failure::PermissionDenied),
+        "/demo.Echo/Wait" => pending().await,
+        _ => Err(Failure::Unimplemented),
+    }
+}
+
+/// `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP2, "Timeout").
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let count: u32 = digits.parse().ok()?;
+    let unit = match unit {
+        "H" => Duration::from_hours(1),
+        "M" => Duration::from_mins(1),
+        "S" => Duration::from_secs(1),
+        "m" => Duration::from_millis(1),
+        "u" => Duration::from_micros(1),
+        "n" => Duration::from_nanos(1),
+        _ => return None,
+    };
+    unit.checked_mul(count)
+}
+
+/// Resolves when the deadline has passed; never without one.
+async fn passed(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => sleep(timeout).await,
+        None => pending().await,
+    }
 }
 
 /// Reads messages one by one.
@@ -96,56 +126,57 @@ impl Messages {
         Self { incoming, bytes: BytesMut::new() }
     }
 
-    async fn next(&mut self) -> Option<Message> {
+    /// The next message; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Message>, Failure> {
         loop {
-            if let Some(message) = Message::cut(&mut self.bytes).ok()? {
-                return Some(message);
+            if let Some(message) = Message::cut(&mut self.bytes)? {
+                return Ok(Some(message));
             }
-            if let Ok(data) = self.incoming.frame().await?.ok()?.into_data() {
+            let Some(frame) = self.incoming.frame().await else { return Ok(None) };
+            if let Ok(data) = frame.map_err(|_| Failure::Cancelled)?.into_data() {
                 self.bytes.extend_from_slice(&data);
             }
         }
     }
-}
 
-/// Echoes up to `most` messages as they come.
-async fn each(incoming: Incoming, sender: &mut Sender, most: usize) -> u16 {
-    let mut messages = Messages::new(incoming);
-    let mut echoed = 0;
-    while echoed < most
-        && let Some(message) = messages.next().await
-    {
-        if sender.send_data(frame(&message)).await.is_err() {
-            return 1;
-        }
-        echoed += 1;
+    /// The message of a call that has one.
+    async fn only(&mut self) -> Result<Message, Failure> {
+        self.next().await?.ok_or(Failure::InvalidArgument)
     }
-    if echoed == 0 && most == 1 { 3 } else { 0 }
 }
 
-async fn repeat(incoming: Incoming, sender: &mut Sender) -> u16 {
-    let Some(message) = Messages::new(incoming).next().await else { return 3 };
+async fn unary(mut messages: Messages, sender: &mut Sender) -> Result<(), Failure> {
+    Ok(sender.send_data(frame(&messages.only().await?)).await?)
+}
+
+async fn repeat(mut messages: Messages, sender: &mut Sender) -> Result<(), Failure> {
+    let message = messages.only().await?;
     for number in 1..=STREAMED {
         let text = format!("{} {number}", message.text);
-        if sender.send_data(frame(&Message { text })).await.is_err() {
-            return 1;
-        }
+        sender.send_data(frame(&Message { text })).await?;
     }
-    0
+    Ok(())
 }
 
-async fn join(incoming: Incoming, sender: &mut Sender) -> u16 {
-    let mut messages = Messages::new(incoming);
-    let mut texts = Vec::new();
-    let mut length = 0;
-    while let Some(message) = messages.next().await {
-        length += message.text.len();
-        if length > LARGEST {
-            return 8;
+async fn join(mut messages: Messages, sender: &mut Sender) -> Result<(), Failure> {
+    let mut joined = String::new();
+    while let Some(message) = messages.next().await? {
+        if joined.len() + message.text.len() >= LARGEST {
+            return Err(Failure::ResourceExhausted);
         }
-        texts.push(message.text);
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(&message.text);
     }
-    u16::from(sender.send_data(frame(&Message { text: texts.join(" ") })).await.is_err())
+    Ok(sender.send_data(frame(&Message { text: joined })).await?)
+}
+
+async fn each(mut messages: Messages, sender: &mut Sender) -> Result<(), Failure> {
+    while let Some(message) = messages.next().await? {
+        sender.send_data(frame(&message)).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -153,16 +184,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_cut_where_they_end() {
-        let message = Message { text: "hello".to_owned() };
-        let whole = frame(&message);
-        let mut bytes = BytesMut::from(&whole[..3]);
-        assert_eq!(Message::cut(&mut bytes), Ok(None));
-        bytes.extend_from_slice(&whole[3..]);
-        bytes.extend_from_slice(&whole);
-        assert_eq!(Message::cut(&mut bytes), Ok(Some(message.clone())));
-        assert_eq!(Message::cut(&mut bytes), Ok(Some(message)));
-        assert_eq!(Message::cut(&mut bytes), Ok(None));
-        assert!(Message::cut(&mut BytesMut::from(&[0, 255, 255, 255, 255][..])).is_err());
+    fn a_timeout_is_a_number_and_a_unit() {
+        for (text, wanted) in [
+            ("2H", Some(Duration::from_hours(2))),
+            ("3M", Some(Duration::from_mins(3))),
+            ("10S", Some(Duration::from_secs(10))),
+            ("250m", Some(Duration::from_millis(250))),
+            ("7u", Some(Duration::from_micros(7))),
+            ("99999999n", Some(Duration::from_nanos(99_999_999))),
+            ("10", None),
+            ("S", None),
+            ("", None),
+            ("1\u{e9}", None),
+        ] {
+            assert_eq!(timeout(text), wanted, "{text}");
+        }
     }
 }

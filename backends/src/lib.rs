@@ -10,11 +10,11 @@ pub mod manifests;
 mod slow;
 mod websocket;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -25,10 +25,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use echo::checksum;
-pub use grpc::{Message, frame};
+pub use grpc::{BadMessage, Message, frame};
+
+/// How long accepting rests when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a handler answers with; an error ends the connection or stream in the middle.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -36,7 +40,7 @@ pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 /// Which sample backend to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sample {
-    /// Says hello as this name; `/headers` tells the request it was sent, as JSON.
+    /// Says hello as this name; `/headers`, or `Accept: application/json`, tells the request it was sent.
     Hello(String),
     /// Echoes and measures bodies, answers with any status or size.
     Echo,
@@ -55,6 +59,8 @@ pub struct Running {
     pub address: SocketAddr,
     requests: Arc<AtomicU64>,
     task: JoinHandle<()>,
+    /// Dropped with it: what has left its HTTP connection ends as well.
+    _alive: watch::Sender<()>,
 }
 
 impl Running {
@@ -78,9 +84,11 @@ pub async fn start(sample: Sample, address: SocketAddr) -> std::io::Result<Runni
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let requests = Arc::<AtomicU64>::default();
-    let server = Arc::new(Server { sample, requests: Arc::clone(&requests), chat: websocket::Chat::default() });
+    let (alive, stopped) = watch::channel(());
+    let chat = websocket::Chat::new(stopped);
+    let server = Arc::new(Server { sample, requests: Arc::clone(&requests), chat });
     let task = tokio::spawn(accept(listener, server));
-    Ok(Running { address, requests, task })
+    Ok(Running { address, requests, task, _alive: alive })
 }
 
 /// What all connections of a backend share.
@@ -92,12 +100,12 @@ struct Server {
 
 async fn accept(listener: TcpListener, server: Arc<Server>) {
     // Dropped with the task, so that open connections end with the backend.
-    let mut connections = tokio::task::JoinSet::new();
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(connection(stream, Arc::clone(&server)))),
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
         }
@@ -109,7 +117,7 @@ async fn connection(stream: TcpStream, server: Arc<Server>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(server.answer(request).await) }
+        async move { server.answer(request).await }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http2().max_concurrent_streams(1_000).initial_stream_window_size(1 << 20);
@@ -119,18 +127,19 @@ async fn connection(stream: TcpStream, server: Arc<Server>) {
 }
 
 impl Server {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    /// An error ends the connection, or resets the stream, without a response.
+    async fn answer(&self, request: Request<Incoming>) -> std::io::Result<Response<Body>> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         if let Some(probe) = hello::probe(&request) {
-            return probe;
+            return Ok(probe);
         }
-        match &self.sample {
-            Sample::Hello(name) => hello::answer(name, &request),
-            Sample::Echo => echo::answer(request).await,
-            Sample::Slow => slow::answer(&request).await,
+        Ok(match &self.sample {
+            Sample::Hello(name) => hello::answer(name, request),
+            Sample::Echo => echo::answer(request).await?,
+            Sample::Slow => slow::answer(request).await,
             Sample::Grpc => grpc::answer(request),
             Sample::WebSocket => websocket::answer(request, &self.chat),
-        }
+        })
     }
 }
 
@@ -150,6 +159,11 @@ fn full(body: impl Into<Bytes>) -> Body {
 fn query<T: std::str::FromStr>(request: &Request<Incoming>, name: &str) -> Option<T> {
     let pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find(|(key, _)| *key == name)?.1.parse().ok()
+}
+
+/// Reads a body that nobody asks for: bytes left unread would reset the connection, response and all.
+fn discard(mut body: Incoming) {
+    feed(async move { while let Some(Ok(_)) = body.frame().await {} });
 }
 
 /// Runs `work` beside the response it feeds.

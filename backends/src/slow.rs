@@ -8,15 +8,16 @@ use http_body_util::{BodyExt, Channel};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use crate::{Body, feed, query};
+use crate::{Body, discard, feed, query};
 
 /// Longest sleep, in milliseconds.
 const LONGEST: u64 = 600_000;
 
 /// Sleeps `initialTimeout` ms, sends the head, sleeps `timeout` ms, sends the body.
-pub(crate) async fn answer(request: &Request<Incoming>) -> Response<Body> {
-    let millis = |name| Duration::from_millis(query(request, name).unwrap_or(0_u64).min(LONGEST));
+pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
+    let millis = |name| Duration::from_millis(query(&request, name).unwrap_or(0_u64).min(LONGEST));
     let (before, between) = (millis("initialTimeout"), millis("timeout"));
+    discard(request.into_body());
     sleep(before).await;
     let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
     feed(async move {

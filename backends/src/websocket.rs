@@ -4,14 +4,15 @@ use futures::{SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
-use crate::{Body, full, query, respond};
+use crate::{Body, feed, full, query, respond};
 
 /// The chat page, without anything from elsewhere.
 const PAGE: &str = include_str!("chat.html");
@@ -22,37 +23,49 @@ const LARGEST: usize = 1 << 20;
 /// Messages a slow reader of the chat may miss before it is told the newest again.
 const BACKLOG: usize = 64;
 
-type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Who chats hears what the others say.
-pub(crate) struct Chat(broadcast::Sender<String>);
+/// Who chats hears what the others say, until the backend is stopped.
+pub(crate) struct Chat {
+    said: broadcast::Sender<String>,
+    stopped: watch::Receiver<()>,
+}
 
-impl Default for Chat {
-    fn default() -> Self {
-        Self(broadcast::channel(BACKLOG).0)
+impl Chat {
+    /// A chat that ends with the sender of `stopped`.
+    pub(crate) fn new(stopped: watch::Receiver<()>) -> Self {
+        Self { said: broadcast::channel(BACKLOG).0, stopped }
     }
 }
 
-/// Upgrades, or shows the chat page.
+/// Upgrades, or shows the chat page; `?code=N` closes at once with that code.
 pub(crate) fn answer(mut request: Request<Incoming>, chat: &Chat) -> Response<Body> {
     let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY).cloned() else {
         return respond(StatusCode::OK, "text/html; charset=utf-8", PAGE);
     };
     let close = query(&request, "code");
-    let chats = request.uri().path() == "/chat";
-    let chat = chat.0.clone();
+    let said = (request.uri().path() == "/chat").then(|| chat.said.clone());
     let upgrade = hyper::upgrade::on(&mut request);
-    crate::feed(async move {
-        let Ok(upgraded) = upgrade.await else { return };
-        let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        match (close, chats) {
-            (Some(code), _) => close_with(socket, code).await,
-            (None, true) => converse(socket, chat).await,
-            (None, false) => echo(socket).await,
+    let mut stopped = chat.stopped.clone();
+    feed(async move {
+        tokio::select! {
+            () = serve(upgrade, close, said) => {}
+            _ = stopped.changed() => {}
         }
     });
     switching(derive_accept_key(key.as_bytes()))
+}
+
+/// Speaks WebSocket on the upgraded connection.
+async fn serve(upgrade: OnUpgrade, close: Option<u16>, said: Option<broadcast::Sender<String>>) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
+    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    match (close, said) {
+        (Some(code), _) => close_with(socket, code).await,
+        (None, Some(said)) => converse(socket, said).await,
+        (None, None) => echo(socket).await,
+    }
 }
 
 fn switching(accept: String) -> Response<Body> {

@@ -13,10 +13,10 @@ pub const DEFAULT_INTERNAL_SERVICE: &str = "net-pingora-internal.net-pingora.svc
 /// A folder of objects.
 #[derive(Args, Clone, Debug)]
 pub struct SourceArgs {
-    /// Folder of Kubernetes manifests (YAML or JSON, subfolders too), watched for changes
+    /// Folder of Kubernetes manifests: YAML or JSON, subfolders too
     ///
-    /// Read are KIngress, Service, EndpointSlice, Endpoints, Secret and ConfigMap. What does not
-    /// parse is reported and its last good version keeps serving.
+    /// Read are KIngress, Service, EndpointSlice, Endpoints, Secret and ConfigMap; other kinds are
+    /// named once and skipped.
     #[arg(long, value_name = "DIR", env = "NET_PINGORA_FROM", help_heading = "Objects")]
     pub from: PathBuf,
 

@@ -119,7 +119,12 @@ impl Gateway {
         }
         let health = Health::new(Arc::clone(&readiness), Arc::clone(&observer.metrics));
         tokio::spawn(serve_health(tokio::net::TcpListener::from_std(self.health)?, health));
-        tokio::spawn(serve_admin(tokio::net::TcpListener::from_std(self.admin)?, self.table));
+        let admin = serve_admin(tokio::net::TcpListener::from_std(self.admin)?, self.table);
+        tokio::spawn(async {
+            if let Err(error) = admin.await {
+                tracing::error!(%error, "admin is not served");
+            }
+        });
         Ok(Running { settings: self.settings, observer, readiness, permits, draining, stopping, workers })
     }
 }

@@ -72,7 +72,7 @@ pub struct Split {
     pub traffic: Arc<Traffic>,
 }
 
-/// The splits of a path; their percentages add up to 100.
+/// The splits of a path; their percentages add up to 100. A lone one lies inside the path.
 #[derive(Debug)]
 pub struct Splits(SmallVec<[Split; 1]>);
 

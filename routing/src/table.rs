@@ -16,11 +16,11 @@ use crate::{CATCH_ALL, HostName, Path};
 /// A power of two near the square root of 100,000 hosts, where spine and shard cost the same.
 const SHARDS: usize = 256;
 
-/// Most hosts have one path or two: kept inside the host, they cost no further access to memory.
-type Paths = SmallVec<[Arc<Path>; 2]>;
-
-/// A host name in UTF-8; the usual length is kept inside the host too.
+/// A host name in UTF-8. The usual length lies inside the host, which spares a look-up one access to memory.
 type Name = SmallVec<[u8; 48]>;
+
+/// The paths of a host. The usual one or two lie inside the host too.
+type Paths = SmallVec<[Arc<Path>; 2]>;
 
 /// Everything the table knows of one host.
 #[derive(Debug)]

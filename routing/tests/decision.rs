@@ -104,11 +104,12 @@ fn the_longest_prefix_goes_first_and_equal_ones_keep_their_order() {
 
 #[test]
 fn a_path_with_headers_serves_only_requests_that_have_all_of_them() {
+    type Sent = &'static [(&'static str, &'static str)];
     let table = table([
         ("a.example", vec![path("blue").header("Knative-Serving-Tag", "blue"), path("default")]),
         ("b.example", vec![path("both").header("x-one", "1").header("x-two", "2")]),
     ]);
-    let cases: [(&str, &[(&str, &str)], &str); 14] = [
+    let cases: [(&str, Sent, &str); 14] = [
         ("a.example", &[("knative-serving-tag", "blue")], "blue"),
         ("a.example", &[("KNATIVE-SERVING-TAG", "blue")], "blue"),
         ("a.example", &[("knative-serving-tag", "blue"), ("x-other", "1")], "blue"),

@@ -1,5 +1,7 @@
 //! The routing crate against a model that is slow and obvious, over random tables and requests.
 
+#![allow(clippy::expect_used, reason = "tests only")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -33,14 +35,14 @@ fn expected(model: &Model, ask: &Ask, random: u32) -> Answer {
     let served: Vec<_> = paths.iter().filter(served).collect();
     let prefixed: Vec<_> = served.iter().filter(|path| ask.path.starts_with(&path.prefix)).collect();
     let matching: Vec<_> = prefixed.iter().filter(|path| has_headers(path, ask)).collect();
-    let Some(longest) = matching.iter().map(|path| path.prefix.len()).max() else {
+    let first_of_longest = matching.iter().rev().max_by_key(|path| path.prefix.len());
+    let Some(winner) = first_of_longest else {
         return Answer::NotFound(match (served.is_empty(), prefixed.is_empty()) {
             (true, _) => Miss::OtherListener,
             (false, true) => Miss::NoPath,
             (false, false) => Miss::NoHeaders,
         });
     };
-    let winner = matching.iter().find(|path| path.prefix.len() == longest).expect("the longest is one of them");
     let redirectable = ask.listener == Listener::External && !ask.tls && !ask.path.starts_with(ACME_CHALLENGE);
     if winner.redirect && redirectable {
         return Answer::Redirect(winner.name.clone());

@@ -48,9 +48,18 @@ impl Grpc {
     /// # Errors
     /// When the connection takes no more streams.
     pub async fn begin(&self, method: &str) -> io::Result<Call> {
+        self.begin_within(method, "1H").await
+    }
+
+    /// Begins a call with a deadline, like `100m` for 100 ms (gRPC over HTTP2, "Timeout").
+    ///
+    /// # Errors
+    /// When the connection takes no more streams.
+    pub async fn begin_within(&self, method: &str, timeout: &str) -> io::Result<Call> {
         let request = Request::post(format!("http://{}/demo.Echo/{method}", self.host))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
+            .header("grpc-timeout", timeout)
             .body(())
             .map_err(io::Error::other)?;
         let (upload, pending) = self.connection.open(request).await?;
@@ -63,10 +72,8 @@ impl Grpc {
     /// When the call is broken off.
     pub async fn call(&self, method: &str, texts: &[&str]) -> io::Result<Outcome> {
         let mut call = self.begin(method).await?;
-        for text in texts {
-            call.send(text).await?;
-        }
-        call.finish()?;
+        // The answer may come, and end the stream, before everything is read (RFC 9113 §8.1).
+        let _ = call.send_all(texts).await;
         let mut texts = Vec::new();
         while let Some(text) = call.receive().await? {
             texts.push(text);
@@ -90,6 +97,13 @@ impl Call {
     /// When the call has ended already.
     pub fn finish(&mut self) -> io::Result<()> {
         self.upload.finish(Bytes::new())
+    }
+
+    async fn send_all(&mut self, texts: &[&str]) -> io::Result<()> {
+        for text in texts {
+            self.send(text).await?;
+        }
+        self.finish()
     }
 
     /// The next message; `None` at the end.

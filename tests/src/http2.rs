@@ -40,6 +40,7 @@ impl Http2 {
     /// When nobody listens there, or it is no HTTP/2 server.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
         let (sender, connection) = patient(h2::client::handshake(stream)).await?;
         // What ends the connection ends its streams, which tell the test.
         let task = tokio::spawn(async move { drop(connection.await) });
@@ -51,25 +52,32 @@ impl Http2 {
     /// # Errors
     /// When the connection takes no more streams.
     pub async fn open(&self, request: Request<()>) -> io::Result<(Upload, Pending)> {
-        let mut sender = patient(self.sender.clone().ready()).await?;
-        let (response, upload) = sender.send_request(request, false).map_err(io::Error::other)?;
-        Ok((Upload(upload), Pending(response)))
+        self.begin(request, false).await
     }
 
     /// Sends a whole request and reads the whole response with its trailers.
     ///
     /// # Errors
-    /// When either of them is broken off.
+    /// When the response is broken off.
     pub async fn send(&self, request: Request<Bytes>) -> io::Result<(Response<Bytes>, HeaderMap)> {
         let (head, body) = request.into_parts();
-        let (mut upload, pending) = self.open(Request::from_parts(head, ())).await?;
-        upload.finish(body)?;
+        let (mut upload, pending) = self.begin(Request::from_parts(head, ()), body.is_empty()).await?;
+        if !body.is_empty() {
+            // The answer may come, and end the stream, before the body is read (RFC 9113 §8.1).
+            let _ = upload.finish(body);
+        }
         let (head, mut download) = pending.answer().await?.into_parts();
         let mut read = Vec::new();
         while let Some(data) = download.data().await? {
             read.extend_from_slice(&data);
         }
         Ok((Response::from_parts(head, read.into()), download.trailers().await?))
+    }
+
+    async fn begin(&self, request: Request<()>, bodiless: bool) -> io::Result<(Upload, Pending)> {
+        let mut sender = patient(self.sender.clone().ready()).await?;
+        let (response, upload) = sender.send_request(request, bodiless).map_err(io::Error::other)?;
+        Ok((Upload(upload), Pending(response)))
     }
 }
 

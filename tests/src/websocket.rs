@@ -31,6 +31,7 @@ impl WebSocket {
     /// When nobody listens there or the upgrade is refused: [`Error::Http`] has the answer.
     pub async fn open(address: SocketAddr, host: &str, path: &str) -> Result<Self, Error> {
         let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
         let shaken = tokio_tungstenite::client_async(format!("ws://{host}{path}"), stream);
         let (socket, _) = timeout(PATIENCE, shaken).await.map_err(std::io::Error::from)??;
         Ok(Self(socket))

@@ -1,4 +1,5 @@
 //! gRPC through the gateway.
+#![allow(clippy::unwrap_used, reason = "helpers of tests only")]
 
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_routing::{Missing, Protocol, Target};
@@ -46,6 +47,15 @@ async fn messages_of_a_bidirectional_stream_do_not_wait_for_each_other() {
     call.finish().unwrap();
     assert_eq!(call.receive().await.unwrap(), None);
     assert_eq!(call.status().await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn the_clients_deadline_reaches_the_backend() {
+    let (_backend, gateway) = served().await;
+    let client = Grpc::connect(gateway.external, HOST).await.unwrap();
+    let mut call = client.begin_within("Wait", "50m").await.unwrap();
+    assert_eq!(call.receive().await.unwrap(), None);
+    assert_eq!(call.status().await.unwrap(), Some(4));
 }
 
 /// UNIMPLEMENTED for an unknown host and UNAVAILABLE for a backend without endpoints, as gRPC maps

@@ -1,4 +1,5 @@
 //! WebSockets through the gateway.
+#![allow(clippy::unwrap_used, reason = "helpers of tests only")]
 
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{EXPECT, TRANSFER_ENCODING};
 use http::{HeaderValue, Version};
-use net_pingora_routing::{Protocol, TableCell};
+use net_pingora_routing::{Match, Protocol, TableCell};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
@@ -66,13 +66,15 @@ impl ProxyHttp for Exchange {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        let hop = ctx.last_hop().and_then(|hop| hop.split());
+        let hop = ctx.hops.last().and_then(Match::split);
         let Some(split) = hop else { return Error::err(ErrorType::InternalError) };
         let choice = match upstream::choose(&split.backend, &self.names, &ctx.tried).await {
             Ok(choice) => choice,
-            Err(reason) => {
+            Err(unavailable) => {
+                let reason = unavailable.reason();
                 ctx.answer = Some(reason);
-                return Error::err(ErrorType::HTTPStatus(reason.status()));
+                let backend = split.backend.key.to_string();
+                return Error::e_because(ErrorType::HTTPStatus(reason.status()), backend, unavailable);
             }
         };
         let upgrade = session.is_upgrade_req();

@@ -1,7 +1,7 @@
 //! One accepted connection: TLS if the listener asks for it, then the protocol it speaks.
 
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use super::{http1, http2};
+use crate::observe::metrics::{ListenerMetrics, Refusal};
 use crate::settings::ListenerSettings;
 
 /// How HTTP/2 by prior knowledge begins (RFC 9113 §3.4).
@@ -54,29 +55,51 @@ pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
     listener: &ListenerSettings,
+    metrics: &ListenerMetrics,
     worker: &Arc<WorkerContext>,
 ) {
     let fd = socket.as_raw_fd();
     let connection = Arc::new(Connection::new(peer, listener));
-    if !listener.tls {
-        return plain(ClientStream::new(socket, fd), connection, worker).await;
-    }
-    let deadline = worker.settings.timeouts.head;
-    match timeout(deadline, worker.tls.accept(socket)).await {
-        Ok(Ok(stream)) => {
-            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let stream = ClientStream::new(stream, fd);
-            let spoken = if h2 { Spoken::Http2 } else { Spoken::Http1 };
-            speak(spoken, stream, connection, worker).await;
-        }
-        Ok(Err(error)) => tracing::debug!(%error, client = %connection.peer, "TLS handshake failed"),
-        Err(_) => tracing::debug!(client = %connection.peer, "TLS handshake took too long"),
+    let served = if listener.tls {
+        encrypted(socket, fd, connection, worker).await
+    } else {
+        plain(ClientStream::new(socket, fd), connection, worker).await
+    };
+    if let Err(refusal) = served {
+        metrics.refused(refusal);
     }
 }
 
-async fn plain(mut stream: ClientStream<TcpStream>, connection: Arc<Connection>, worker: &Arc<WorkerContext>) {
-    let spoken = sniff(&mut stream, worker).await;
+async fn encrypted(
+    socket: TcpStream,
+    fd: RawFd,
+    connection: Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Result<(), Refusal> {
+    let handshake = timeout(worker.settings.timeouts.head, worker.tls.accept(socket)).await;
+    let stream = handshake.map_err(|_| Refusal::Timeout)?.map_err(|error| {
+        tracing::debug!(%error, client = %connection.peer, "TLS handshake failed");
+        Refusal::Handshake
+    })?;
+    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let stream = ClientStream::new(stream, fd);
+    speak(if h2 { Spoken::Http2 } else { Spoken::Http1 }, stream, connection, worker).await;
+    Ok(())
+}
+
+async fn plain(
+    mut stream: ClientStream<TcpStream>,
+    connection: Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Result<(), Refusal> {
+    let timeouts = &worker.settings.timeouts;
+    let first = timeout(timeouts.idle, worker.unless_draining(stream.fill())).await;
+    if !matches!(first.map_err(|_| Refusal::Timeout)?, Some(Ok(read)) if read > 0) {
+        return Ok(());
+    }
+    let spoken = timeout(timeouts.head, sniff(&mut stream)).await.map_err(|_| Refusal::Timeout)?;
     speak(spoken, stream, connection, worker).await;
+    Ok(())
 }
 
 async fn speak<T>(spoken: Spoken, stream: ClientStream<T>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
@@ -91,20 +114,17 @@ where
 }
 
 /// Tells HTTP/2 by its preface, byte by byte: a short HTTP/1 request must not wait for more.
-async fn sniff(stream: &mut ClientStream<TcpStream>, worker: &Arc<WorkerContext>) -> Spoken {
-    let timeouts = &worker.settings.timeouts;
-    let mut wait = timeouts.idle;
+async fn sniff(stream: &mut ClientStream<TcpStream>) -> Spoken {
     loop {
         let seen = stream.waiting();
-        if seen.len() >= PREFACE.len() && seen.starts_with(PREFACE) {
+        if seen.starts_with(PREFACE) {
             return Spoken::Http2;
         }
         if !PREFACE.starts_with(seen) {
             return Spoken::Http1;
         }
-        match timeout(wait, worker.unless_draining(stream.fill())).await {
-            Ok(Some(Ok(read))) if read > 0 => wait = timeouts.head,
-            _ => return Spoken::Nothing,
+        if !matches!(stream.fill().await, Ok(read) if read > 0) {
+            return Spoken::Nothing;
         }
     }
 }

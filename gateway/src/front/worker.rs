@@ -123,11 +123,11 @@ async fn accept(
                     metrics.refused(Refusal::Limit);
                     continue;
                 };
-                let (listener, worker) = (Arc::clone(&listener), Arc::clone(&worker));
+                let (listener, metrics, worker) = (Arc::clone(&listener), metrics.clone(), Arc::clone(&worker));
                 let open = Counted::new(&metrics.open);
                 tokio::spawn(async move {
                     prepare(&stream);
-                    connection::serve(stream, peer, &listener, &worker).await;
+                    connection::serve(stream, peer, &listener, &metrics, &worker).await;
                     drop((permit, open));
                 });
             }

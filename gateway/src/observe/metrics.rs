@@ -21,19 +21,16 @@ pub enum Refusal {
     Timeout,
     /// The TLS handshake failed.
     Handshake,
-    /// The gateway drains.
-    Draining,
 }
 
 impl Refusal {
-    const ALL: [Self; 4] = [Self::Limit, Self::Timeout, Self::Handshake, Self::Draining];
+    const ALL: [Self; 3] = [Self::Limit, Self::Timeout, Self::Handshake];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Limit => "limit",
             Self::Timeout => "timeout",
             Self::Handshake => "handshake",
-            Self::Draining => "draining",
         }
     }
 }

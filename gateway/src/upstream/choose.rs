@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use net_pingora_routing::{Backend, Endpoint, Protocol, Target};
+use thiserror::Error;
 
-use super::dns::Names;
+use super::dns::{NameError, Names};
 use crate::observe::answers::Reason;
 
 /// Where to connect to.
@@ -24,18 +25,36 @@ enum Offer {
     Named { host: Arc<str>, port: u16, protocol: Protocol },
 }
 
+/// Why a backend has no address to offer.
+#[derive(Debug, Error)]
+pub(crate) enum Unavailable {
+    /// The backend resolves to nothing, or everything it resolves to was tried.
+    #[error("{}", .0.name())]
+    Nothing(Reason),
+    /// The ExternalName host has no address.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl Unavailable {
+    /// The answer it leads to.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Nothing(reason) => *reason,
+            Self::Name(_) => Reason::NameUnresolved,
+        }
+    }
+}
+
 /// Chooses an endpoint of `backend` that is not in `tried`.
-pub(crate) async fn choose(backend: &Backend, names: &Arc<Names>, tried: &[SocketAddr]) -> Result<Choice, Reason> {
-    let (host, port, protocol) = match offer(backend, tried)? {
+pub(crate) async fn choose(backend: &Backend, names: &Arc<Names>, tried: &[SocketAddr]) -> Result<Choice, Unavailable> {
+    let (host, port, protocol) = match offer(backend, tried).map_err(Unavailable::Nothing)? {
         Offer::Ready(choice) => return Ok(choice),
         Offer::Named { host, port, protocol } => (host, port, protocol),
     };
-    let addresses = names.resolve(&host, port).await.map_err(|error| {
-        tracing::debug!(%error, backend = %backend.key, "name not resolved");
-        Reason::NameUnresolved
-    })?;
+    let addresses = names.resolve(&host, port).await?;
     let mut fresh = addresses.iter().filter(|address| !tried.contains(address));
-    let address = fresh.next().ok_or(Reason::ConnectFailed)?;
+    let address = fresh.next().ok_or(Unavailable::Nothing(Reason::ConnectFailed))?;
     Ok(Choice { endpoint: Endpoint::new(address), protocol, others: fresh.next().is_some() })
 }
 

@@ -1,6 +1,7 @@
 //! Tables and requests in a few words: what a test does not say is the plainest there is.
 
 #![allow(dead_code, unused_imports, reason = "each test and bench uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a helper of tests only")]
 
 mod ask;
 mod path;
