@@ -86,9 +86,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             connect: Duration::from_secs(5),
-            upstream_idle: Duration::from_secs(60),
+            upstream_idle: Duration::from_mins(1),
             response: None,
             drain: Duration::from_secs(25),
             drain_delay: Duration::from_secs(5),

@@ -1,5 +1,7 @@
 //! HTTP/1 on the wire, byte by byte.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests only")]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

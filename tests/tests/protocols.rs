@@ -1,5 +1,7 @@
 //! Every pairing of HTTP/1.1 and HTTP/2, and what each stream of a connection has to itself.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests only")]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -142,7 +144,9 @@ async fn a_drain_says_goaway_and_finishes_open_streams() {
     let client = Http2::connect(gateway.external).await.unwrap();
     let (mut upload, pending) = client.open(head("slow.example", "/?initialTimeout=300&timeout=300")).await.unwrap();
     upload.finish(Bytes::new()).unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    while slow.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let drained = tokio::spawn(async move { gateway.drain().await });
     let mut download = pending.answer().await.unwrap().into_body();
     assert!(download.data().await.unwrap().unwrap().starts_with(b"Slept 300 ms"));

@@ -1,8 +1,11 @@
 //! WebSockets through the gateway.
 #![allow(clippy::unwrap_used, reason = "helpers of tests only")]
 
+use std::time::Duration;
+
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};
+use net_pingora_tests::raw::talk;
 use net_pingora_tests::websocket::{Heard, WebSocket};
 use tokio_tungstenite::tungstenite::Error;
 
@@ -60,4 +63,38 @@ async fn an_upgrade_of_an_unknown_host_is_refused() {
     let (_backend, gateway) = served().await;
     let refused = WebSocket::open(gateway.external, "stranger.example", "/").await;
     assert!(matches!(&refused, Err(Error::Http(answer)) if answer.status() == 404), "{refused:?}");
+}
+
+/// An upgrade is HTTP/1.1's, whatever the port's name says (RFC 9113 §8.6).
+#[tokio::test]
+async fn a_port_that_names_http2_is_upgraded_all_the_same() {
+    let (backend, _) = served().await;
+    let gateway = TestGateway::start([Route::to_h2(HOST, backend.address)]);
+    let mut socket = WebSocket::open(gateway.external, HOST, "/").await.unwrap();
+    socket.say("hello").await.unwrap();
+    assert_eq!(socket.hear().await.unwrap(), text("hello"));
+}
+
+#[tokio::test]
+async fn a_silent_socket_outlives_every_deadline_of_the_gateway() {
+    let (backend, _) = served().await;
+    let gateway = TestGateway::with([Route::to(HOST, backend.address)], |settings| {
+        let timeouts = &mut settings.timeouts;
+        (timeouts.idle, timeouts.head) = (Duration::from_millis(200), Duration::from_millis(200));
+        (timeouts.upstream_idle, timeouts.response) = (Duration::from_millis(200), Some(Duration::from_millis(200)));
+    });
+    let mut socket = WebSocket::open(gateway.external, HOST, "/").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    socket.say("still here").await.unwrap();
+    assert_eq!(socket.hear().await.unwrap(), text("still here"));
+}
+
+#[tokio::test]
+async fn an_upgrade_to_anything_else_is_an_ordinary_request() {
+    let (_backend, gateway) = served().await;
+    let upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+    let last = "GET / HTTP/1.1\r\nHost: ws.example\r\nConnection: close\r\n\r\n";
+    let request = format!("GET / HTTP/1.1\r\nHost: ws.example\r\n{upgrade}\r\n{last}");
+    let answer = talk(gateway.external, request.as_bytes()).await.unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
 }

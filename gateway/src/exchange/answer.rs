@@ -18,16 +18,13 @@ fn is_grpc(request: &RequestHeader) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Writes the answer, unless a response has begun already.
+/// Writes the answer; no response has begun yet.
 pub(super) async fn write(
     session: &mut Session,
     reason: Reason,
     request_id: &str,
     location: Option<&str>,
 ) -> pingora_error::Result<()> {
-    if session.response_written().is_some_and(|response| !response.status.is_informational()) {
-        return Ok(());
-    }
     if is_grpc(session.req_header()) && location.is_none() {
         return head_only(session, grpc_head(reason, request_id)?).await;
     }

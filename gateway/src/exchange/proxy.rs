@@ -198,6 +198,10 @@ impl Exchange {
         location: Option<&str>,
         cause: Option<&Error>,
     ) -> Result<()> {
+        // A response that has begun can only be broken off.
+        if session.response_written().is_some_and(|response| !response.status.is_informational()) {
+            return Ok(());
+        }
         ctx.answer = Some(reason);
         let request_id = ctx.request_id.to_str().unwrap_or_default();
         self.observer.answered(&Answer {

@@ -95,7 +95,7 @@ impl HeadScanner {
         let colon = memchr::memchr(b':', line).ok_or(Reason::BadRequest)?;
         let (name, value) = line.split_at(colon);
         // A folded line (RFC 9112 §5.2) or a space before the colon (§5.1) has a space in its name.
-        if name.is_empty() || name.iter().any(|byte| byte.is_ascii_whitespace()) {
+        if name.is_empty() || name.iter().any(u8::is_ascii_whitespace) {
             return Err(Reason::BadRequest);
         }
         self.framing_header(name, value.get(1..).unwrap_or_default().trim_ascii())

@@ -31,8 +31,10 @@ const GOODBYE: Duration = Duration::from_secs(5);
 type H2Connection = h2::server::Connection<Stream, Bytes>;
 
 /// What an HTTP/2 connection does next.
+#[expect(clippy::large_enum_variant, reason = "it is moved once; a box would be an allocation a request")]
 enum Event {
-    Accepted(H2Accept),
+    Accepted(HttpSession),
+    Rejected,
     Ended,
     Draining,
     Idle,
@@ -52,8 +54,8 @@ where
     let (mut malformed, mut closing) = (0, false);
     loop {
         match next(&mut h2, &digest, closing, &open, worker).await {
-            Event::Accepted(H2Accept::Session(session)) => spawn(session, &connection, worker, Arc::clone(&open)),
-            Event::Accepted(H2Accept::Rejected) if malformed < MALFORMED => malformed += 1,
+            Event::Accepted(session) => spawn(session, &connection, worker, Arc::clone(&open)),
+            Event::Rejected if malformed < MALFORMED => malformed += 1,
             Event::Draining | Event::Idle if !closing => {
                 closing = true;
                 h2.graceful_shutdown();
@@ -75,7 +77,8 @@ async fn next(
         biased;
         () = worker.drained(), if !closing => Event::Draining,
         accepted = accept => match accepted {
-            Ok(Some(accepted)) => Event::Accepted(accepted),
+            Ok(Some(H2Accept::Session(session))) => Event::Accepted(session),
+            Ok(Some(H2Accept::Rejected)) => Event::Rejected,
             Ok(None) | Err(_) => Event::Ended,
         },
         () = idle(open, if closing { GOODBYE } else { worker.settings.timeouts.idle }) => Event::Idle,

@@ -14,8 +14,11 @@ use tokio_rustls::TlsAcceptor;
 struct ByName {
     certificates: Arc<CertificateCell>,
     /// Keys ready to sign, one worker's own: no other thread waits for this lock.
-    ready: Mutex<HashMap<Box<str>, (Arc<Certificate>, Arc<CertifiedKey>)>>,
+    ready: Mutex<HashMap<Box<str>, Ready>>,
 }
+
+/// A certificate and what signs for it.
+type Ready = (Arc<Certificate>, Arc<CertifiedKey>);
 
 impl fmt::Debug for ByName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

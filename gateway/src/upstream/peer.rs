@@ -10,17 +10,17 @@ use pingora_core::upstreams::peer::HttpPeer;
 use crate::settings::Timeouts;
 
 /// Streams on one upstream HTTP/2 connection.
-const STREAMS: usize = 100;
+const STREAMS: u32 = 100;
 
 /// Bytes an upstream may send on one stream before the client has taken them.
 const STREAM_WINDOW: u32 = 128 * 1024;
 
 /// All streams' windows together: a client that does not read holds up its own stream only.
-const CONNECTION_WINDOW: u32 = STREAMS as u32 * STREAM_WINDOW;
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 
 /// When an upstream that says nothing is asked whether it is still there.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive {
-    idle: Duration::from_secs(60),
+    idle: Duration::from_mins(1),
     interval: Duration::from_secs(15),
     count: 4,
     #[cfg(target_os = "linux")]
@@ -38,7 +38,7 @@ pub(crate) fn peer(address: SocketAddr, protocol: Protocol, upgrade: bool, timeo
     options.tcp_keepalive = Some(KEEPALIVE);
     if protocol == Protocol::Http2 {
         options.set_http_version(2, 2);
-        options.max_h2_streams = STREAMS;
+        options.max_h2_streams = STREAMS as usize;
         options.h2_stream_window_size = Some(STREAM_WINDOW);
         options.h2_connection_window_size = Some(CONNECTION_WINDOW);
         // Connections are kept by address and this key: a protocol never finds another's.

@@ -1,0 +1,95 @@
+//! The full tier: what the gateway promises about load, memory, delay and cost, measured on the built binary.
+//!
+//! `cargo run --release -p net-pingora-tests --bin full [-- CHECK...]` runs the checks one after the
+//! other, each with processes and manifests of its own, and exits 1 when one of them fails.
+
+#![expect(clippy::cast_precision_loss, reason = "figures are for people")]
+
+mod accounting;
+mod backends;
+mod change;
+mod cpu;
+mod findings;
+mod lookup;
+mod manifests;
+mod process;
+mod rename;
+mod soak;
+mod split;
+mod tools;
+mod transfer;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+
+use crate::backends::Helper;
+use crate::findings::{Findings, Tally};
+
+/// Measure what the gateway promises: exits 0 when every figure is within its bound, else 1.
+#[derive(Debug, Parser)]
+struct Args {
+    /// What to measure [default: everything]
+    checks: Vec<Check>,
+
+    /// Only a short look at whether the checks themselves work; its figures prove nothing
+    #[arg(long)]
+    quick: bool,
+
+    /// Be a process that a check needs beside it
+    #[arg(long, hide = true)]
+    helper: Option<Helper>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Check {
+    /// Shares of an 80/20/0 split over 10,000 requests
+    Split,
+    /// Every kind of traffic at once, three times: no error, bounded memory
+    Soak,
+    /// 200 renames of a target under load: no error, soon in effect
+    Rename,
+    /// CPU per request beside a bare pingora-proxy
+    Cpu,
+    /// One look-up among 100,000 hosts: time, and instructions beside 10 hosts
+    Lookup,
+    /// CPU of one change among 100,000 hosts
+    Change,
+}
+
+impl Check {
+    fn run(self, quick: bool) -> anyhow::Result<Findings> {
+        match self {
+            Self::Split => split::run(),
+            Self::Soak => soak::run(quick),
+            Self::Rename => rename::run(quick),
+            Self::Cpu => cpu::run(quick),
+            Self::Lookup => lookup::run(quick),
+            Self::Change => change::run(),
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    process::raise_open_files()?;
+    if let Some(helper) = args.helper {
+        backends::run(helper)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    process::build(&["--package", "net-pingora"])?;
+    let checks = if args.checks.is_empty() { Check::value_variants() } else { &args.checks };
+    let mut tally = Tally::default();
+    for check in checks {
+        let start = Instant::now();
+        let outcome = check.run(args.quick);
+        tally.note(&check.name(), outcome, start.elapsed());
+    }
+    Ok(tally.close())
+}

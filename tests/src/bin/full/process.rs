@@ -1,0 +1,144 @@
+//! Processes beside this one: the gateway, the backends, the bare proxy.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How long a process may take to listen.
+const START: Duration = Duration::from_secs(20);
+
+/// A process that listens; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// Open for as long as the process may write to it.
+    stdout: Option<BufReader<ChildStdout>>,
+    listening: HashMap<String, SocketAddr>,
+}
+
+impl Process {
+    /// Starts `command` and waits for a line `listening NAME ADDRESS` of every name.
+    pub(crate) fn start(command: &mut Command, names: &[&str]) -> anyhow::Result<Self> {
+        let mut process = Self::spawn(command.stdout(Stdio::piped()))?;
+        while !names.iter().all(|name| process.listening.contains_key(*name)) {
+            let mut line = String::new();
+            let length = process.stdout.as_mut().context("no output")?.read_line(&mut line)?;
+            ensure!(length > 0, "{command:?} ended before it listened");
+            process.listening.extend(listening(&line));
+        }
+        Ok(process)
+    }
+
+    /// Starts `command`, which listens on `address` without telling.
+    pub(crate) fn start_at(command: &mut Command, address: SocketAddr) -> anyhow::Result<Self> {
+        let process = Self::spawn(command)?;
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(start.elapsed() < START, "{command:?} does not listen on {address}");
+            sleep(Duration::from_millis(20));
+        }
+        Ok(process)
+    }
+
+    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        let stdout = child.stdout.take().map(BufReader::new);
+        Ok(Self { child, stdout, listening: HashMap::new() })
+    }
+
+    /// Where it listens under this name.
+    pub(crate) fn address(&self, name: &str) -> anyhow::Result<SocketAddr> {
+        self.listening.get(name).copied().with_context(|| format!("nothing listens as {name}"))
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads a line such as `listening external-http http://127.0.0.1:8080`.
+fn listening(line: &str) -> Option<(String, SocketAddr)> {
+    let (name, address) = line.trim_end().strip_prefix("listening ")?.split_once(' ')?;
+    let address = address.split_once("://").map_or(address, |(_, address)| address);
+    Some((name.to_owned(), address.parse().ok()?))
+}
+
+/// The gateway on a folder of manifests, on free ports of loopback; `core` pins it.
+pub(crate) fn gateway(folder: &Path, flags: &[&str], core: Option<u8>) -> anyhow::Result<Process> {
+    let mut command = pinned(&built("net-pingora")?, core);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NET_PINGORA_")) {
+        command.env_remove(name);
+    }
+    let any = "127.0.0.1:0";
+    command.args(["serve", "--external-http", any, "--health", any, "--admin", any, "--log-level", "warn"]);
+    command.args(["--external-https", "off", "--internal-http", "off", "--internal-https", "off"]);
+    command.arg("--from").arg(folder).args(flags);
+    Process::start(&mut command, &["external-http"])
+}
+
+/// A command that runs on one core only, if one is given.
+pub(crate) fn pinned(program: &Path, core: Option<u8>) -> Command {
+    let Some(core) = core else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &core.to_string()]).arg(program);
+    command
+}
+
+/// Builds for release what a check runs.
+pub(crate) fn build(what: &[&str]) -> anyhow::Result<()> {
+    let status = cargo().args(["build", "--release", "--quiet"]).args(what).status()?;
+    ensure!(status.success(), "cargo build {} failed", what.join(" "));
+    Ok(())
+}
+
+/// Cargo, in the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace());
+    command
+}
+
+/// The folder of the workspace.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// A program that was built beside this one.
+pub(crate) fn built(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(target()?.join("release").join(name))
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let target = here.parent().filter(|folder| folder.ends_with("release")).and_then(Path::parent);
+    Ok(target.context("figures of a debug build prove nothing; use cargo run --release")?.to_owned())
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
+}
+
+/// Lets this process and those it starts open as many files as the system allows: 1,000 WebSockets need
+/// more than the usual 1,024.
+pub(crate) fn raise_open_files() -> anyhow::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
