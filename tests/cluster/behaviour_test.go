@@ -70,10 +70,9 @@ func keepAsking(t *testing.T, url string) (stop func()) {
 	var ended atomic.Bool
 	failed := make(chan error, 1)
 	go func() {
-		client := gateway.client("external-http")
 		requests := 0
 		for ; !ended.Load(); requests++ {
-			if _, err := received(client, fmt.Sprintf("%s?time=%d", url, time.Now().UnixNano())); err != nil {
+			if _, err := received(gateway.external, fmt.Sprintf("%s?time=%d", url, time.Now().UnixNano())); err != nil {
 				failed <- fmt.Errorf("request %d: %w", requests, err)
 				return
 			}

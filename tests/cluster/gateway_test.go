@@ -3,6 +3,7 @@ package cluster
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +25,10 @@ type Gateway struct {
 	dir       string
 	process   *exec.Cmd
 	addresses map[string]string
+	// external is a client of the external HTTP listener.
+	external *http.Client
+	// internal is a client of the internal HTTP listener, which serves all hosts.
+	internal *http.Client
 }
 
 // startGateway runs the binary that NET_PINGORA_BINARY names, or else cargo's debug build.
@@ -40,6 +45,7 @@ func startGateway() (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{dir: dir, addresses: map[string]string{}}
+	g.external, g.internal = g.client("external-http", nil), g.client("internal-http", nil)
 	g.process = exec.Command(binary, "serve", "--from", dir, "--internal-service", internalService, "--log-level", "warn",
 		"--external-http", "127.0.0.1:0", "--external-https", "127.0.0.1:0", "--internal-http", "127.0.0.1:0",
 		"--internal-https", "off", "--health", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain-delay", "0s")
@@ -105,9 +111,9 @@ func (g *Gateway) dial(listener string) func(ctx context.Context, network, addre
 }
 
 // client sends everything to a listener and follows no redirect.
-func (g *Gateway) client(listener string) *http.Client {
+func (g *Gateway) client(listener string, tls *tls.Config) *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{DialContext: g.dial(listener), MaxIdleConnsPerHost: 16},
+		Transport: &http.Transport{DialContext: g.dial(listener), TLSClientConfig: tls, MaxIdleConnsPerHost: parallel},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},

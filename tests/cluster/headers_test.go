@@ -16,7 +16,7 @@ func TestProbeHeaders(t *testing.T) {
 	object := serve(t, backend.name, public(host, path(backend.split(0, nil))))
 	const foreign = "2701a1b241db6af811992c57a5e11171847148ac3d2e1a8cc992a62f9e4fa111"
 	for sent, want := range map[string]string{header.HashValueOverride: hashOf(t, object), foreign: foreign} {
-		status, got, err := probe(gateway.client("external-http"), "http://"+host, sent)
+		status, got, err := probe(gateway.external, "http://"+host, sent)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -84,11 +84,9 @@ func hashOf(t *testing.T, object *v1alpha1.Ingress) string {
 // waitForHash probes a host, on the listener that serves all of them, until the answer bears the hash.
 func waitForHash(t *testing.T, host, want string) {
 	t.Helper()
-	client := gateway.client("internal-http")
-	defer client.CloseIdleConnections()
 	var last string
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		status, hash, err := probe(client, "http://"+host, header.HashValueOverride)
+		status, hash, err := probe(gateway.internal, "http://"+host, header.HashValueOverride)
 		if err == nil && status == http.StatusOK && hash == want {
 			return
 		}

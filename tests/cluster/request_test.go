@@ -55,9 +55,7 @@ func received(client *http.Client, url string, headers ...string) (*types.Reques
 // mustReceive is what the runtime image says it received through the external listener.
 func mustReceive(t *testing.T, url string, headers ...string) *types.RequestInfo {
 	t.Helper()
-	client := gateway.client("external-http")
-	defer client.CloseIdleConnections()
-	request, err := received(client, url, headers...)
+	request, err := received(gateway.external, url, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +65,7 @@ func mustReceive(t *testing.T, url string, headers ...string) *types.RequestInfo
 // wantStatus asks through the external listener.
 func wantStatus(t *testing.T, url string, want int) {
 	t.Helper()
-	client := gateway.client("external-http")
-	defer client.CloseIdleConnections()
-	status, body, err := get(client, url)
+	status, body, err := get(gateway.external, url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,15 +77,13 @@ func wantStatus(t *testing.T, url string, want int) {
 // count sends requests and counts the values of a header that their backends received.
 func count(t *testing.T, url, header string, requests int) map[string]int {
 	t.Helper()
-	client := gateway.client("external-http")
-	defer client.CloseIdleConnections()
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	var lock sync.Mutex
 	seen := map[string]int{}
 	for range requests {
 		group.Go(func() error {
-			request, err := received(client, url)
+			request, err := received(gateway.external, url)
 			if err != nil {
 				return err
 			}

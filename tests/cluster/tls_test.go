@@ -41,8 +41,8 @@ func serveTLS(t *testing.T, option v1alpha1.HTTPOption, plain int) {
 	spec.TLS = []v1alpha1.IngressTLS{{Hosts: []string{host}, SecretName: secret.Name, SecretNamespace: namespace}}
 	serve(t, backend.name, spec)
 
-	client := gateway.client("external-https")
-	client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
+	client := gateway.client("external-https", &tls.Config{RootCAs: roots})
+	defer client.CloseIdleConnections()
 	if _, err := received(client, "https://"+host); err != nil {
 		t.Error(err)
 	}

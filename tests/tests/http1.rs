@@ -77,7 +77,7 @@ async fn external_listeners_remove_knatives_own_signals_and_internal_ones_keep_t
         "knative-serving-namespace",
     ];
     let passed = ["k-network-probe", "knative-serving-tag"];
-    let headers: String = signals.iter().chain(&passed).map(|name| format!("{name}: x\r\n")).collect();
+    let headers = [&signals[..], &passed].concat().join(": x\r\n") + ": x\r\n";
     let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\n{headers}Connection: close\r\n\r\n");
     for external in [true, false] {
         let upstream = upstream().await;
@@ -200,7 +200,7 @@ async fn unclean_requests_are_refused_before_any_upstream_and_close_the_connecti
     let upstream = upstream().await;
     let gateway = TestGateway::start([Route::to("a.example", upstream.address)]);
     let long = "x".repeat(20_000);
-    let many: String = (0..201).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many = (0..201).map(|n| format!("X-{n}: y\r\n")).collect::<Vec<_>>().concat();
     for (request, wanted) in [
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), "400"),
         ("GET / HTTP/1.0\r\n\r\n".to_owned(), "400"),

@@ -14,7 +14,7 @@ use crate::process::pinned;
 const GRACE: Duration = Duration::from_mins(1);
 
 /// What a run of a tool came to.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Load {
     /// Requests that were answered with 200.
     pub(crate) requests: u64,
@@ -27,6 +27,16 @@ pub(crate) struct Load {
 pub(crate) struct Tool {
     path: PathBuf,
     core: Option<u8>,
+}
+
+impl Load {
+    /// A run without a single answer is an error too.
+    fn new(requests: u64, mut errors: Vec<String>, tool: &str) -> Self {
+        if requests == 0 {
+            errors.push(format!("{tool}: no request was answered"));
+        }
+        Self { requests, errors }
+    }
 }
 
 impl Tool {
@@ -96,15 +106,15 @@ impl Tool {
 
 /// Lines such as `[200] 10000 responses` and, of errors, `[5] Get ...`.
 fn read_hey(text: &str) -> Load {
-    let mut load = Load::default();
+    let (mut requests, mut errors) = (0, Vec::new());
     for line in text.lines().map(str::trim).filter(|line| line.starts_with('[')) {
         let count = line.strip_prefix("[200]").and_then(|rest| rest.trim().strip_suffix(" responses"));
         match count.and_then(|count| count.parse().ok()) {
-            Some(count) => load.requests = count,
-            None => load.errors.push(format!("hey: {line}")),
+            Some(count) => requests = count,
+            None => errors.push(format!("hey: {line}")),
         }
     }
-    load
+    Load::new(requests, errors, "hey")
 }
 
 /// `requests: 100 total, 100 started, 100 done, 100 succeeded, 0 failed, 0 errored, 0 timeout` and
@@ -113,17 +123,17 @@ fn read_h2load(text: &str) -> Option<Load> {
     let line = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(str::trim);
     let (requests, codes) = (line("requests:")?, line("status codes:")?);
     let counts = requests.split(", ").chain(codes.split(", ")).filter_map(|count| count.trim().split_once(' '));
-    let mut load = Load::default();
+    let (mut requests, mut errors) = (0, Vec::new());
     for (count, what) in counts {
         match what {
-            "succeeded" => load.requests = count.parse().ok()?,
+            "succeeded" => requests = count.parse().ok()?,
             "failed" | "errored" | "timeout" | "3xx" | "4xx" | "5xx" if count != "0" => {
-                load.errors.push(format!("h2load: {count} {what}"));
+                errors.push(format!("h2load: {count} {what}"));
             }
             _ => {}
         }
     }
-    Some(load)
+    Some(Load::new(requests, errors, "h2load"))
 }
 
 /// `123456 requests in 4.00s, 1.00MB read`, and only when there are errors `Socket errors: ...` and
@@ -133,7 +143,7 @@ fn read_wrk(text: &str) -> Option<Load> {
     let requests = lines().find_map(|line| line.split_once(" requests in "))?.0.parse().ok()?;
     let wrong = |line: &&str| line.starts_with("Socket errors:") || line.starts_with("Non-2xx");
     let errors = lines().filter(wrong).map(|line| format!("wrk: {line}")).collect();
-    Some(Load { requests, errors })
+    Some(Load::new(requests, errors, "wrk"))
 }
 
 #[cfg(test)]
@@ -147,6 +157,11 @@ mod tests {
         );
         assert_eq!(load.requests, 90);
         assert_eq!(load.errors, ["hey: [503]\t8 responses", "hey: [2]\tGet \"http\": refused"]);
+    }
+
+    #[test]
+    fn a_run_without_an_answer_is_an_error() {
+        assert_eq!(read_hey("").errors, ["hey: no request was answered"]);
     }
 
     #[test]
