@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use support::{Watched, ingress, ingress_with, service, slice};
@@ -32,6 +33,20 @@ fn a_broken_file_keeps_its_last_good_version_and_touches_no_other() {
     assert_eq!(watched.service_of("a.example").as_deref(), Some("one"));
     watched.write("a.yaml", &ingress("a", "a.example", "two"));
     watched.until(|watched| watched.service_of("a.example").as_deref() == Some("two"));
+}
+
+/// inotify tells absolute names, whatever the directory was called.
+#[test]
+fn a_directory_with_a_relative_name_is_kept_up_with() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.yaml"), ingress("a", "a.example", "one")).unwrap();
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(dir.path().strip_prefix("/").unwrap());
+    let watched = Watched::in_dir_as(dir, &relative);
+    watched.write("a.yaml", &ingress("a", "a.example", "two"));
+    let applied = watched.until(|watched| watched.service_of("a.example").as_deref() == Some("two"));
+    assert!(applied.faults.is_empty(), "{:?}", applied.faults);
 }
 
 #[test]

@@ -72,8 +72,9 @@ async fn bodies_larger_than_every_window_pass_both_ways() {
         let (answer, _) = client.send(post(&format!("/bytes/{SIZE}")).map(|()| Bytes::new())).await.unwrap();
         assert_eq!(answer.body().len(), SIZE);
         let (mut upload, pending) = client.open(post("/drain")).await.unwrap();
-        for _ in 0..SIZE >> 16 {
-            upload.send(Bytes::from_static(&[b'x'; 1 << 16])).await.unwrap();
+        let piece = Bytes::from(vec![b'x'; 1 << 16]);
+        for _ in 0..SIZE / piece.len() {
+            upload.send(piece.clone()).await.unwrap();
         }
         upload.finish(Bytes::new()).unwrap();
         let mut answer = pending.answer().await.unwrap();

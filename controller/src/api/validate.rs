@@ -46,7 +46,10 @@ fn service(service: &Service) -> Vec<FieldFault> {
     }
     for (index, port) in service.spec.ports.iter().enumerate() {
         faults.extend(port_number(&format!("spec.ports[{index}].port"), port.port));
-        if let Some(IntOrString::Number(number)) = port.target_port {
+        // Go's clients write 0 for a port that is not set.
+        if let Some(IntOrString::Number(number)) = port.target_port
+            && number != 0
+        {
             faults.extend(port_number(&format!("spec.ports[{index}].targetPort"), number));
         }
     }

@@ -118,7 +118,7 @@ fn socket(text: &str, port: u16) -> Option<SocketAddr> {
 fn target_port(ports: &[EndpointPort], port: &core::ServicePort) -> Option<u16> {
     let named = ports.iter().find(|candidate| candidate.name.as_deref().unwrap_or_default() == port.name);
     let number = named.and_then(|named| named.port).or(match &port.target_port {
-        None => Some(port.port),
+        None | Some(IntOrString::Number(0)) => Some(port.port),
         Some(IntOrString::Number(number)) => Some(*number),
         Some(IntOrString::Text(_)) => None,
     });
@@ -213,6 +213,7 @@ mod tests {
             (json!({"port": 80, "name": "other", "targetPort": "x"}), &named, ""),
             (json!({"port": 80, "name": "other"}), &named, "10.0.0.1:80"),
             (json!({"port": 80}), &unnamed, "10.0.0.1:8080"),
+            (json!({"port": 80, "name": "other", "targetPort": 0}), &named, "10.0.0.1:80"),
             (json!({"port": 80, "targetPort": "x"}), &unnamed, "10.0.0.1:8080"),
         ] {
             let content = json!({"ports": slice_ports, "endpoints": [{"addresses": ["10.0.0.1"]}]});

@@ -77,7 +77,13 @@ impl Watched {
 
     /// Watches a directory that has files already.
     pub(crate) fn in_dir(dir: TempDir) -> Self {
-        let loaded = load(dir.path(), settings());
+        let given = dir.path().to_path_buf();
+        Self::in_dir_as(dir, &given)
+    }
+
+    /// Watches a directory that has files already and is named in another way.
+    pub(crate) fn in_dir_as(dir: TempDir, given: &std::path::Path) -> Self {
+        let loaded = load(given, settings());
         let table = loaded.engine.table();
         let (sender, batches) = mpsc::channel();
         let missed = Arc::new(std::sync::Mutex::new(Vec::new()));

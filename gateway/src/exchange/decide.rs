@@ -23,7 +23,8 @@ pub(super) enum Verdict {
     Refuse(Reason),
 }
 
-/// Routes a request and gives it the headers of every path and split on its way.
+/// Routes a request. What the paths and splits of its way give it, it has after this, but for the
+/// last hop: the proxy loop copies the request for its upstream, and the copy gets it.
 pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut RequestHeader) -> Verdict {
     let mut hops = Vec::with_capacity(1);
     let mut listener = connection.kind;
@@ -35,14 +36,14 @@ pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut R
             Decision::NotFound(miss) => return Verdict::Refuse(miss.into()),
         };
         let Some(split) = hop.split() else { return Verdict::Refuse(Reason::Internal) };
+        if !matches!(split.backend.upstream().target, Target::Internal) {
+            hops.push(hop);
+            return Verdict::Forward(hops);
+        }
         if headers::of_route(request, &hop.path, split).is_err() {
             return Verdict::Refuse(Reason::BadRequest);
         }
-        let again = matches!(split.backend.upstream().target, Target::Internal);
         hops.push(hop);
-        if !again {
-            return Verdict::Forward(hops);
-        }
         if hops.len() > MOST_HOPS {
             return Verdict::Refuse(Reason::Loop);
         }

@@ -36,42 +36,61 @@ pub(super) fn host(request: &RequestHeader) -> &str {
     request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
-/// Removes what a client may not say and adds what it cannot know; returns the request's id.
-pub(super) fn from_client(
-    request: &mut RequestHeader,
-    connection: &Connection,
-    trusted_hops: usize,
-) -> Result<HeaderValue> {
-    let external = connection.kind == Listener::External;
-    if external {
+/// Removes what a client may not say, before anything is decided by it.
+pub(super) fn strip(request: &mut RequestHeader, connection: &Connection) {
+    if connection.kind == Listener::External {
         for name in &INTERNAL {
             request.remove_header(name);
         }
-    }
-    let trusted = !external || trusted_hops > 0;
-    let kept_hops = if external { trusted_hops } else { usize::MAX };
-    forwarded_for(request, connection, kept_hops)?;
-    if !trusted || !request.headers.contains_key(FORWARDED_PROTO) {
-        let scheme = HeaderValue::from_static(if connection.tls { "https" } else { "http" });
-        request.insert_header(FORWARDED_PROTO, scheme)?;
-    }
-    if (!trusted || !request.headers.contains_key(FORWARDED_HOST))
-        && let Ok(host) = HeaderValue::from_str(host(request))
-    {
-        request.insert_header(FORWARDED_HOST, host)?;
     }
     // Pingora cannot pass 1xx to an HTTP/2 client: it must not be left waiting for one.
     if request.version == Version::HTTP_2 {
         request.remove_header(&EXPECT);
     }
-    match request.headers.get(REQUEST_ID) {
-        Some(id) if trusted => Ok(id.clone()),
-        _ => {
-            let id = HeaderValue::try_from(request_id()).unwrap_or(HeaderValue::from_static(""));
-            request.insert_header(REQUEST_ID, id.clone())?;
-            Ok(id)
-        }
+}
+
+/// How much of what a request says of its way here is believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trust {
+    /// Entries of `X-Forwarded-For`, from the last one on.
+    hops: usize,
+}
+
+impl Trust {
+    /// In-cluster clients are believed; others as far as hops before us are trusted.
+    pub(super) fn of(connection: &Connection, trusted_hops: usize) -> Self {
+        Self { hops: if connection.kind == Listener::External { trusted_hops } else { usize::MAX } }
     }
+
+    /// Whether the last hop is trusted.
+    fn last_hop(self) -> bool {
+        self.hops > 0
+    }
+
+    /// The request's id: the last hop's if it is trusted and gives one, otherwise a new one.
+    pub(super) fn request_id(self, request: &RequestHeader) -> HeaderValue {
+        let theirs = request.headers.get(REQUEST_ID).filter(|_| self.last_hop());
+        theirs.cloned().unwrap_or_else(new_request_id)
+    }
+}
+
+/// Tells the upstream what only we know: who the client is, and what it asked for.
+pub(super) fn forwarded(
+    request: &mut RequestHeader,
+    connection: &Connection,
+    trust: Trust,
+    host: &HeaderValue,
+    request_id: &HeaderValue,
+) -> Result<()> {
+    forwarded_for(request, connection, trust.hops)?;
+    if !trust.last_hop() || !request.headers.contains_key(FORWARDED_PROTO) {
+        let scheme = HeaderValue::from_static(if connection.tls { "https" } else { "http" });
+        request.insert_header(FORWARDED_PROTO, scheme)?;
+    }
+    if !trust.last_hop() || !request.headers.contains_key(FORWARDED_HOST) {
+        request.insert_header(FORWARDED_HOST, host.clone())?;
+    }
+    request.insert_header(REQUEST_ID, request_id.clone())
 }
 
 /// Appends the peer to what the nearest `kept` hops have said; older entries are not believed.
@@ -104,10 +123,34 @@ pub(super) fn of_route(request: &mut RequestHeader, path: &Path, split: &Split) 
 }
 
 /// A new request id: a version 4 UUID (RFC 9562 §5.4). It names a request, it guards nothing.
-pub(crate) fn request_id() -> String {
+pub(crate) fn new_request_id() -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let random = fastrand::u128(..);
     let bits = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |range| hex.get(range).unwrap_or_default();
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+    let mut left = 32;
+    let text: [u8; 36] = std::array::from_fn(|at| {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            return b'-';
+        }
+        left -= 1;
+        DIGITS.get((bits >> (4 * left)) as usize & 0xf).copied().unwrap_or_default()
+    });
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_a_version_4_uuid() {
+        let ids = [new_request_id(), new_request_id()].map(|id| id.to_str().unwrap().to_owned());
+        assert_ne!(ids[0], ids[1]);
+        for id in ids {
+            let parts: Vec<_> = id.split('-').collect();
+            assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
+            assert!(parts.concat().bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
+            assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{id}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub(crate) use answer::body;
-pub(crate) use headers::request_id;
+pub(crate) use headers::new_request_id;
 pub(crate) use proxy::Exchange;
 
 use crate::front::Connection;

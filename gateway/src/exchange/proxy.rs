@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::context::Context;
 use super::decide::{Verdict, decide};
+use super::headers::Trust;
 use super::{CONNECTION, answer, headers, record, retry};
 use crate::observe::Observer;
 use crate::observe::answers::{Answer, Reason};
@@ -50,7 +51,8 @@ impl ProxyHttp for Exchange {
         let Some(connection) = ctx.connection.clone() else { return Error::err(ErrorType::InternalError) };
         let request = session.req_header_mut();
         ctx.host = HeaderValue::from_str(headers::host(request)).unwrap_or(HeaderValue::from_static(""));
-        ctx.request_id = headers::from_client(request, &connection, self.settings.trusted_hops)?;
+        ctx.request_id = Trust::of(&connection, self.settings.trusted_hops).request_id(request);
+        headers::strip(request, &connection);
         match decide(&self.table, &connection, request) {
             Verdict::Forward(hops) => ctx.hops = hops,
             Verdict::Redirect(location) => {
@@ -109,6 +111,15 @@ impl ProxyHttp for Exchange {
         upstream_request: &mut RequestHeader,
         ctx: &mut Context,
     ) -> Result<()> {
+        if let Some(connection) = &ctx.connection {
+            let trust = Trust::of(connection, self.settings.trusted_hops);
+            headers::forwarded(upstream_request, connection, trust, &ctx.host, &ctx.request_id)?;
+        }
+        if let Some(hop) = ctx.hops.last()
+            && let Some(split) = hop.split()
+        {
+            headers::of_route(upstream_request, &hop.path, split)?;
+        }
         // Pingora cannot read 1xx from an HTTP/2 upstream: we let the client go on ourselves.
         if ctx.protocol == Protocol::Http2 && upstream_request.remove_header(&EXPECT).is_some() {
             session.downstream_session.write_continue_response().await?;

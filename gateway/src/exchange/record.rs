@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use net_pingora_routing::ObjectKey;
+use net_pingora_routing::{ObjectKey, Split};
 use pingora_proxy::Session;
 
 use super::context::Context;
@@ -26,7 +26,7 @@ pub(super) fn record(observer: &Observer, session: &Session, ctx: &Context) {
     let request = session.req_header();
     let split = ctx.last_hop().and_then(|hop| hop.split());
     let ingress: Option<&ObjectKey> = ctx.hops.first().map(|hop| &hop.path.ingress.key);
-    let revision = request.headers.get("knative-serving-revision").and_then(|value| value.to_str().ok());
+    let revision = split.and_then(revision);
     AccessRecord {
         request_id: ctx.request_id.to_str().unwrap_or_default(),
         client: connection.peer,
@@ -47,4 +47,10 @@ pub(super) fn record(observer: &Observer, session: &Session, ctx: &Context) {
         answer: ctx.answer,
     }
     .log();
+}
+
+/// The revision a split names, as Serving writes it.
+fn revision(split: &Split) -> Option<&str> {
+    let named = split.append_headers.iter().find(|(name, _)| name == "knative-serving-revision");
+    named.and_then(|(_, value)| value.to_str().ok())
 }

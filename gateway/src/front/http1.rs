@@ -1,7 +1,7 @@
 //! An HTTP/1 connection: one request after the other, each head checked before Pingora parses it.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::BytesMut;
 use pingora_core::apps::HttpServerApp;
@@ -9,6 +9,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_timeout::timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::Connection;
 use super::head::{HeadScanner, Progress};
@@ -27,13 +28,23 @@ enum Head {
     Refused(Reason),
 }
 
+/// What ends the wait for a request. Both live as long as the connection: to register them anew for
+/// every request would cost more than the rest of the wait.
+struct Ends<'a, D> {
+    drained: Pin<&'a mut D>,
+    deadline: Pin<&'a mut Sleep>,
+}
+
 /// Serves requests until the connection ends.
 pub(super) async fn serve<T>(mut stream: Box<ClientStream<T>>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
+    let mut drained = pin!(worker.drained());
+    let mut deadline = pin!(sleep(worker.settings.timeouts.idle));
     loop {
-        let head = match read_head(&mut stream, worker).await {
+        let ends = Ends { drained: drained.as_mut(), deadline: deadline.as_mut() };
+        let head = match read_head(&mut stream, ends, worker).await {
             Head::Request(head) => head,
             Head::Closed => return,
             Head::Refused(reason) => return refuse(&mut stream, reason, &connection, worker).await,
@@ -45,25 +56,32 @@ where
 }
 
 /// Reads one whole head: its first byte within the idle time, all of it within the head's deadline.
-async fn read_head<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut ClientStream<T>, worker: &WorkerContext) -> Head {
+async fn read_head<T, D>(stream: &mut ClientStream<T>, mut ends: Ends<'_, D>, worker: &WorkerContext) -> Head
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    D: Future<Output = ()>,
+{
     let settings = &worker.settings;
     let mut scanner = HeadScanner::default();
-    let mut begun: Option<Instant> = None;
+    let mut begun = false;
+    ends.deadline.as_mut().reset(Instant::now() + settings.timeouts.idle);
     loop {
         match scanner.advance(stream.waiting(), &settings.limits) {
             Progress::Complete(length, framing) => return Head::Request(stream.begin(length, framing)),
             Progress::Refused(reason) => return Head::Refused(reason),
             Progress::Partial => {}
         }
-        let wait = if stream.waiting().is_empty() {
-            settings.timeouts.idle
-        } else {
-            settings.timeouts.head.saturating_sub(begun.get_or_insert_with(Instant::now).elapsed())
-        };
-        match timeout(wait, worker.unless_draining(stream.fill())).await {
-            Ok(Some(Ok(read))) if read > 0 => {}
-            Err(_) if begun.is_some() => return Head::Refused(Reason::HeadTimeout),
-            _ => return Head::Closed,
+        if !begun && !stream.waiting().is_empty() {
+            begun = true;
+            ends.deadline.as_mut().reset(Instant::now() + settings.timeouts.head);
+        }
+        tokio::select! {
+            biased;
+            read = stream.fill() => if !matches!(read, Ok(read) if read > 0) { return Head::Closed },
+            () = ends.drained.as_mut() => return Head::Closed,
+            () = ends.deadline.as_mut() => {
+                return if begun { Head::Refused(Reason::HeadTimeout) } else { Head::Closed };
+            }
         }
     }
 }
@@ -92,16 +110,17 @@ async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(
     connection: &Connection,
     worker: &WorkerContext,
 ) {
-    let request_id = exchange::request_id();
+    let request_id = exchange::new_request_id();
+    let request_id = request_id.to_str().unwrap_or_default();
     worker.observer.answered(&Answer {
         reason,
         detail: None,
         host: "",
         path: "",
         listener: connection.listener,
-        request_id: &request_id,
+        request_id,
     });
-    let body = exchange::body(reason, &request_id);
+    let body = exchange::body(reason, request_id);
     let status = http::StatusCode::from_u16(reason.status()).unwrap_or(http::StatusCode::BAD_REQUEST);
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",

@@ -110,12 +110,16 @@ impl Watched {
     fn start(root: &Path) -> Result<Self, WatchError> {
         let failed = |source| WatchError { path: root.to_path_buf(), source };
         let (sender, events) = mpsc::unbounded_channel();
+        let (given, absolute) = (root.to_path_buf(), std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf()));
         let report = move |event: notify::Result<Event>| {
             let lost = |error| {
                 warn!(%error, "an event was lost; the whole directory is looked at");
                 Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)
             };
-            let event = event.unwrap_or_else(lost);
+            let mut event = event.unwrap_or_else(lost);
+            for path in &mut event.paths {
+                *path = as_given(path, &absolute, &given);
+            }
             if event.need_rescan() || touch(event.kind).is_some() {
                 // Nobody listens only when the watch itself has ended.
                 let _ = sender.send(event);
@@ -137,6 +141,11 @@ impl Watched {
             Err(error) => warn!(%error, "the directory was replaced and is only looked at from time to time"),
         }
     }
+}
+
+/// Events name files from the root of the file system; we name them as the directory was named.
+fn as_given(path: &Path, absolute: &Path, given: &Path) -> PathBuf {
+    path.strip_prefix(absolute).map_or_else(|_| path.to_path_buf(), |rest| given.join(rest))
 }
 
 /// Which directory a path leads to, through links.
