@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
-use crate::process::{Process, pinned};
+use crate::process::{Process, pinned, this_program};
 
 /// Any free port of loopback.
 const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
@@ -25,13 +25,13 @@ pub(crate) enum Helper {
 
 /// Starts the sample backends: `blue` and `green` say hello, `echo`, `websocket`.
 pub(crate) fn samples() -> anyhow::Result<Process> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(this_program());
     Process::start(command.args(["--helper", "samples"]), &["blue", "green", "echo", "websocket"])
 }
 
 /// Starts a backend named `fixed` on one core: every request is answered with the same 100 bytes.
 pub(crate) fn fixed(core: u8) -> anyhow::Result<Process> {
-    let mut command = pinned(&std::env::current_exe()?, Some(core));
+    let mut command = pinned(&this_program(), Some(core));
     Process::start(command.args(["--helper", "fixed"]), &["fixed"])
 }
 

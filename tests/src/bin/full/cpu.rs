@@ -9,7 +9,7 @@ use crate::accounting::Cpu;
 use crate::backends;
 use crate::findings::Findings;
 use crate::manifests::Folder;
-use crate::process::{Process, build, built, free_address, gateway, pinned};
+use crate::process::{Process, built, free_address, gateway, pinned};
 use crate::tools::{Load, Tool};
 
 const HOST: &str = "cpu-0.example";
@@ -45,7 +45,6 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<Findings> {
     let scale = if quick { QUICK } else { FULL };
     Tool::find("taskset", "util-linux")?;
     let (wrk, h2load) = (Tool::wrk()?.on_core(OTHERS), Tool::h2load()?.on_core(OTHERS));
-    build(&["--package", "net-pingora-tests", "--example", "bare-pingora"])?;
     let folder = Folder::new()?;
     let backend = backends::fixed(OTHERS)?;
     let (ours, bare) = (start_gateway(&folder, &backend)?, start_bare(&backend)?);

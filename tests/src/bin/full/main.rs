@@ -37,6 +37,10 @@ struct Args {
     #[arg(long)]
     quick: bool,
 
+    /// Measure what is built already
+    #[arg(long)]
+    no_build: bool,
+
     /// Be a process that a check needs beside it
     #[arg(long, hide = true)]
     helper: Option<Helper>,
@@ -83,7 +87,9 @@ fn main() -> anyhow::Result<ExitCode> {
         backends::run(helper)?;
         return Ok(ExitCode::SUCCESS);
     }
-    process::build(&["--package", "net-pingora"])?;
+    if !args.no_build {
+        process::build()?;
+    }
     let checks = if args.checks.is_empty() { Check::value_variants() } else { &args.checks };
     let mut tally = Tally::default();
     for check in checks {

@@ -100,10 +100,15 @@ pub(crate) fn pinned(program: &Path, core: Option<u8>) -> Command {
     command
 }
 
-/// Builds for release what a check runs.
-pub(crate) fn build(what: &[&str]) -> anyhow::Result<()> {
-    let status = cargo().args(["build", "--release", "--quiet"]).args(what).status()?;
-    ensure!(status.success(), "cargo build {} failed", what.join(" "));
+/// Builds for release what the checks start: the gateway, and the proxy beside it.
+pub(crate) fn build() -> anyhow::Result<()> {
+    let gateway = ["--package", "net-pingora"].as_slice();
+    let bare = ["--package", "net-pingora-tests", "--example", "bare-pingora"].as_slice();
+    // Apart, so that the gateway gets none of the features that only tests need.
+    for what in [gateway, bare] {
+        let status = cargo().args(["build", "--release", "--quiet"]).args(what).status()?;
+        ensure!(status.success(), "cargo build {} failed", what.join(" "));
+    }
     Ok(())
 }
 
@@ -117,6 +122,12 @@ pub(crate) fn cargo() -> Command {
 /// The folder of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// This program, even when it is built anew meanwhile.
+pub(crate) fn this_program() -> PathBuf {
+    // By number: after taskset, `self` would be taskset.
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
 /// A program that was built beside this one.
