@@ -5,6 +5,7 @@ mod completion;
 mod demo;
 mod explain;
 mod log;
+mod open_files;
 mod serve;
 mod server;
 
@@ -15,9 +16,10 @@ use clap::Parser;
 use net_pingora_config::{Cli, Command};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: net_pingora_allocator::MiMalloc = net_pingora_allocator::MiMalloc;
 
 fn main() -> ExitCode {
+    net_pingora_allocator::configure();
     let outcome = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),

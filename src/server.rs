@@ -15,6 +15,8 @@ use net_pingora_routing::TableCell;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::open_files;
+
 /// Reads the objects of a folder.
 ///
 /// Faults of files and objects are in what it returns; only a folder that cannot be read is an error.
@@ -43,6 +45,7 @@ impl Server {
         loaded: Loaded,
         on_applied: impl FnMut(&Applied) + Send + 'static,
     ) -> anyhow::Result<Self> {
+        open_files::raise();
         let table = loaded.engine.table();
         let gateway = Gateway::bind(settings, Arc::clone(&table), loaded.engine.certificates())?;
         let addresses = gateway.addresses().to_vec();

@@ -20,10 +20,14 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_replaced_and_a_free_one_is_not() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert_eq!(this_or_free(port).port(), 0);
-        drop(listener);
-        assert_eq!(this_or_free(port).port(), port);
+        // Somebody else may take a port as soon as it is free, but not one each time.
+        let is_kept = |_| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            assert_eq!(this_or_free(port).port(), 0);
+            drop(listener);
+            this_or_free(port).port() == port
+        };
+        assert!((0..20).any(is_kept));
     }
 }

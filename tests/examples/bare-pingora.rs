@@ -14,7 +14,7 @@ use pingora_proxy::{ProxyHttp, Session, http_proxy_service};
 
 // The gateway's allocator, so that only the code differs.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: net_pingora_allocator::MiMalloc = net_pingora_allocator::MiMalloc;
 
 /// Sends everything to one address.
 struct Bare(SocketAddr);
@@ -33,6 +33,7 @@ impl ProxyHttp for Bare {
 }
 
 fn main() {
+    net_pingora_allocator::configure();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some((listen, upstream, pool)) = read(&args) else {
         eprintln!("usage: bare-pingora LISTEN UPSTREAM POOL");

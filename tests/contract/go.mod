@@ -1,4 +1,4 @@
-module github.com/net-pingora/net-pingora/tests/cluster
+module github.com/net-pingora/net-pingora/tests/contract
 
 go 1.26
 
