@@ -1,4 +1,4 @@
-//! `check`: every fault of a folder, one line each.
+//! `check`: every fault of a folder or a cluster, one line each.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use net_pingora_config::CheckArgs;
 
 /// Prints the faults; exits 1 when there is one.
 pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let loaded = crate::server::load(&args.from, &args.objects)?;
+    let loaded = crate::objects::read(args.from.as_deref(), &args.objects)?;
     for notice in &loaded.notices {
         eprintln!("{notice}");
     }
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit
     }
     match loaded.faults.len() {
         0 => {
-            writeln!(out, "{} objects, no faults", loaded.directory.objects())?;
+            writeln!(out, "{} objects, no faults", loaded.count)?;
             return Ok(ExitCode::SUCCESS);
         }
         1 => eprintln!("1 fault"),

@@ -1,10 +1,12 @@
 //! The command line of net-pingora: reads it, hands over, and turns the outcome into an exit status.
 
 mod check;
+mod cluster;
 mod completion;
 mod demo;
 mod explain;
 mod log;
+mod objects;
 mod open_files;
 mod serve;
 mod server;

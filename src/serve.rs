@@ -1,4 +1,4 @@
-//! `serve`: a folder of objects, until a signal ends it.
+//! `serve`: the objects of a cluster or a folder, until a signal ends it.
 
 use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
@@ -11,8 +11,10 @@ use net_pingora_routing::Listener;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::cluster::{self, Synced};
 use crate::log;
-use crate::server::{Server, load};
+use crate::objects::load;
+use crate::server::Server;
 
 /// Threads of the runtime for what is no traffic: health, admin and signals.
 const CONTROL_THREADS: usize = 1;
@@ -25,16 +27,30 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let loaded = load(&args.source.from, &args.source.objects)?;
-    loaded.log();
-    let mut server = Server::start(settings(args), loaded, |_| {})?;
+    let mut server = tokio::select! {
+        server = start(args) => server?,
+        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+    };
     announce(&server)?;
     tokio::select! {
         _ = terminate.recv() => drain(server, &mut interrupt).await,
         _ = interrupt.recv() => server.stop(),
-        error = server.watch_failed() => return Err(error),
+        error = server.control_failed() => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens once every object is read.
+async fn start(args: &ServeArgs) -> anyhow::Result<Server> {
+    let settings = settings(args);
+    if let Some(dir) = &args.source.from {
+        let loaded = load(dir, &args.source.objects)?;
+        loaded.log();
+        return Server::of_folder(settings, loaded, |_| {});
+    }
+    let Synced { table, certificates, control } = cluster::start(args).await?;
+    Server::start(settings, table, certificates, || Ok(control))
 }
 
 /// One line a listener: what it got.

@@ -1,58 +1,65 @@
 //! The control plane and the data plane, put together.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::Context;
-use net_pingora_config::ObjectArgs;
 use net_pingora_controller::{Applied, Loaded};
 use net_pingora_gateway::settings::Settings;
 use net_pingora_gateway::{Gateway, Running};
-use net_pingora_routing::TableCell;
+use net_pingora_routing::{CertificateCell, TableCell};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::open_files;
 
-/// Reads the objects of a folder.
-///
-/// Faults of files and objects are in what it returns; only a folder that cannot be read is an error.
-pub(crate) fn load(dir: &Path, args: &ObjectArgs) -> anyhow::Result<Loaded> {
-    fs::read_dir(dir).with_context(|| format!("cannot read {}; name a folder of manifests", dir.display()))?;
-    let settings =
-        net_pingora_controller::Settings { class: args.class.clone(), internal_service: args.internal_service.clone() };
-    Ok(net_pingora_controller::load(dir, settings))
-}
-
-/// A gateway that serves a folder and keeps up with it.
+/// A gateway with the control plane that keeps its table.
 #[derive(Debug)]
 pub(crate) struct Server {
     addresses: Vec<(&'static str, SocketAddr)>,
     table: Arc<TableCell>,
     running: Running,
-    watch_failed: oneshot::Receiver<anyhow::Error>,
+    control: ControlPlane,
+}
+
+/// The thread that keeps the table.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    /// Resolves when it can go on no more.
+    pub(crate) failed: oneshot::Receiver<anyhow::Error>,
+    /// Dropped when the process drains, so that another replica may lead at once.
+    pub(crate) leads: Option<oneshot::Sender<()>>,
 }
 
 impl Server {
-    /// Binds, serves what was loaded, and watches the folder; to be called inside a tokio runtime.
+    /// Serves a folder that was loaded, and keeps up with it; to be called inside a tokio runtime.
     ///
     /// `on_applied` is called after every batch of changes, on the thread of the control plane.
-    pub(crate) fn start(
+    pub(crate) fn of_folder(
         settings: Settings,
         loaded: Loaded,
         on_applied: impl FnMut(&Applied) + Send + 'static,
     ) -> anyhow::Result<Self> {
+        let (table, certificates) = (loaded.engine.table(), loaded.engine.certificates());
+        Self::start(settings, table, certificates, || {
+            Ok(ControlPlane { failed: spawn_watch(loaded, on_applied)?, leads: None })
+        })
+    }
+
+    /// Binds, starts the control plane, and is ready; to be called inside a tokio runtime.
+    pub(crate) fn start(
+        settings: Settings,
+        table: Arc<TableCell>,
+        certificates: Arc<CertificateCell>,
+        control: impl FnOnce() -> anyhow::Result<ControlPlane>,
+    ) -> anyhow::Result<Self> {
         open_files::raise();
-        let table = loaded.engine.table();
-        let gateway = Gateway::bind(settings, Arc::clone(&table), loaded.engine.certificates())?;
+        let gateway = Gateway::bind(settings, Arc::clone(&table), certificates)?;
         let addresses = gateway.addresses().to_vec();
         let running = gateway.start()?;
-        let watch_failed = spawn_watch(loaded, on_applied)?;
+        let control = control()?;
         running.ready();
-        Ok(Self { addresses, table, running, watch_failed })
+        Ok(Self { addresses, table, running, control })
     }
 
     /// Name and address of every listener.
@@ -70,15 +77,16 @@ impl Server {
         &self.table
     }
 
-    /// Resolves when the folder can be watched no more.
-    pub(crate) async fn watch_failed(&mut self) -> anyhow::Error {
-        (&mut self.watch_failed)
+    /// Resolves when the control plane can go on no more.
+    pub(crate) async fn control_failed(&mut self) -> anyhow::Error {
+        (&mut self.control.failed)
             .await
             .unwrap_or_else(|_| anyhow::anyhow!("the control plane has ended; please report it"))
     }
 
     /// Ends in good order.
     pub(crate) async fn drain(self) {
+        drop(self.control.leads);
         self.running.drain().await;
     }
 

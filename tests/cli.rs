@@ -113,7 +113,7 @@ fn what_cannot_be_read_exits_1_and_wrong_use_2() {
     for (args, status) in [
         (&["check", "nowhere"][..], 1),
         (&["explain", "--from", "nowhere", "http://hello.default.example/"], 1),
-        (&["check"], 2),
+        (&["check", "a", "b"], 2),
         (&["explain", "--from", ".", "hello.default.example"], 2),
         (&["explain", "--from", ".", "-H", "Tag", "http://hello.default.example/"], 2),
         (&["serve", "--from", ".", "--admin", "0.0.0.0:9000"], 2),

@@ -9,8 +9,8 @@ use crate::{ExplainArgs, ObjectArgs, ServeArgs};
 
 /// The ingress gateway for Knative, on Pingora.
 ///
-/// It reads Knative's networking objects and proxies the traffic itself. With `serve --from DIR`
-/// they are ordinary Kubernetes manifests in a folder, and no cluster is needed.
+/// It reads Knative's networking objects and proxies the traffic itself. They come from a cluster;
+/// with `serve --from DIR` they are ordinary Kubernetes manifests in a folder, and none is needed.
 #[derive(Debug, Parser)]
 #[command(name = "net-pingora", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 pub struct Cli {
@@ -24,6 +24,7 @@ Begin here:
   net-pingora demo                                  sample routes and backends to send curl and hey at
   net-pingora check DIR                             find the faults in a folder of manifests
   net-pingora serve --from DIR                      serve it
+  net-pingora serve                                 serve the cluster this pod runs in
   net-pingora explain --from DIR http://HOST/PATH   why a URL is routed the way it is
 
 Every flag --some-name is also read from the variable NET_PINGORA_SOME_NAME; the flag wins.";
@@ -39,7 +40,7 @@ pub enum Command {
     /// loopback only, and ports that are taken are replaced by free ones.
     Demo(DemoArgs),
 
-    /// Serve the objects of a folder
+    /// Serve the objects of a cluster or of a folder
     ///
     /// A saved change is in effect at once; an object with a fault is reported and its last good
     /// version keeps serving. What each listener got is printed on standard output, one line each:
@@ -47,9 +48,9 @@ pub enum Command {
     /// flight finish, then the process ends. SIGINT (Ctrl-C) ends it at once.
     Serve(Box<ServeArgs>),
 
-    /// Name every fault in a folder of objects
+    /// Name every fault in a folder of objects, or in a cluster
     ///
-    /// It reads the folder as `serve` does and prints every fault on one line of its own:
+    /// It reads the objects as `serve` does and prints every fault on one line of its own:
     /// `file:line: Kind namespace/name: field: what is wrong; what to write instead`.
     /// Faults go to standard output, their count to standard error. Subfolders, JSON and YAML with
     /// several documents are read. Kinds that the gateway does not use are named once and skipped.
@@ -89,12 +90,13 @@ pub struct DemoArgs {
 Exit status: 0 no fault, 1 any fault, 2 wrong use.
 
 Examples:
+  net-pingora check
   net-pingora check manifests
   net-pingora check manifests | grep KIngress")]
 pub struct CheckArgs {
-    /// Folder of the objects
+    /// Folder of the objects [default: the cluster that KUBECONFIG names]
     #[arg(value_name = "DIR")]
-    pub from: PathBuf,
+    pub from: Option<PathBuf>,
 
     /// Which objects are ours.
     #[command(flatten)]

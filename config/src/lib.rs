@@ -3,6 +3,7 @@
 //! Every flag `--some-name` is also read from the variable `NET_PINGORA_SOME_NAME`; the flag wins.
 
 mod address;
+mod cluster;
 mod command;
 mod deadline;
 mod explain;
@@ -10,8 +11,9 @@ mod objects;
 mod serve;
 
 pub use address::{AddressError, Listen};
+pub use cluster::{ClusterArgs, Pod, pod, system_namespace};
 pub use command::{CheckArgs, Cli, Command, CompletionArgs, DemoArgs};
 pub use deadline::Deadline;
 pub use explain::{ExplainArgs, HeaderArg, HeaderError, Output, UrlArg, UrlError};
-pub use objects::{DEFAULT_CLASS, DEFAULT_INTERNAL_SERVICE, ObjectArgs, SourceArgs};
+pub use objects::{DEFAULT_CLASS, ObjectArgs, SourceArgs};
 pub use serve::{ForwardArgs, LimitArgs, ListenArgs, LogArgs, LogFormat, ServeArgs, TimeoutArgs};

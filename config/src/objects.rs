@@ -4,21 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cluster;
+
 /// The ingress class of this gateway, as Knative's `config-network` names it.
 pub const DEFAULT_CLASS: &str = "pingora.ingress.networking.knative.dev";
 
-/// The DNS name of our own internal Service in the cluster, unless told otherwise.
-pub const DEFAULT_INTERNAL_SERVICE: &str = "net-pingora-internal.net-pingora.svc.cluster.local";
-
-/// A folder of objects.
+/// Where the objects come from.
 #[derive(Args, Clone, Debug)]
 pub struct SourceArgs {
-    /// Folder of Kubernetes manifests: YAML or JSON, subfolders too
+    /// Folder of Kubernetes manifests: YAML or JSON, subfolders too [default: the cluster]
     ///
-    /// Read are KIngress, Service, EndpointSlice, Endpoints, Secret and ConfigMap; other kinds are
+    /// Without it, the objects come from the cluster that KUBECONFIG names or that this pod runs
+    /// in. Read are KIngress, Service, EndpointSlice, Endpoints, Secret and ConfigMap; other kinds are
     /// named once and skipped.
     #[arg(long, value_name = "DIR", env = "NET_PINGORA_FROM", help_heading = "Objects")]
-    pub from: PathBuf,
+    pub from: Option<PathBuf>,
 
     /// Which objects are ours.
     #[command(flatten)]
@@ -33,22 +33,24 @@ pub struct ObjectArgs {
         default_value = DEFAULT_CLASS)]
     pub class: String,
 
-    /// DNS name of our own internal Service
+    /// Full DNS name of our own internal Service
+    /// [default: net-pingora-internal.$SYSTEM_NAMESPACE.svc.$CLUSTER_DOMAIN]
     ///
     /// An ExternalName Service that points at it is routed once more inside the process instead
     /// of over the network. DomainMapping works that way.
-    #[arg(
-        long,
-        value_name = "HOST",
-        env = "NET_PINGORA_INTERNAL_SERVICE",
-        help_heading = "Objects",
-        default_value = DEFAULT_INTERNAL_SERVICE
-    )]
-    pub internal_service: String,
+    #[arg(long, value_name = "HOST", env = "NET_PINGORA_INTERNAL_SERVICE", help_heading = "Objects")]
+    pub internal_service: Option<String>,
+}
+
+impl ObjectArgs {
+    /// Full DNS name of our own internal Service.
+    pub fn internal_service(&self) -> String {
+        self.internal_service.clone().unwrap_or_else(|| cluster::service("net-pingora-internal"))
+    }
 }
 
 impl Default for ObjectArgs {
     fn default() -> Self {
-        Self { class: DEFAULT_CLASS.to_owned(), internal_service: DEFAULT_INTERNAL_SERVICE.to_owned() }
+        Self { class: DEFAULT_CLASS.to_owned(), internal_service: None }
     }
 }

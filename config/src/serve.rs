@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::{Deadline, Listen, SourceArgs, address};
+use crate::{ClusterArgs, Deadline, Listen, SourceArgs, address};
 
 /// The flags of `serve`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(after_long_help = "\
 Examples:
+  net-pingora serve
   net-pingora serve --from manifests
   net-pingora serve --from manifests --external-http 80 --external-https 443
   net-pingora serve --from manifests --external-http 127.0.0.1:0 --external-https off
@@ -24,6 +25,9 @@ pub struct ServeArgs {
     /// Where the objects come from.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// How to take part in a cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,

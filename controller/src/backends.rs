@@ -51,7 +51,7 @@ impl Backends {
 }
 
 /// The Service a backend belongs to.
-fn service_of(key: &BackendKey) -> ObjectKey {
+pub(crate) fn service_of(key: &BackendKey) -> ObjectKey {
     ObjectKey::new(&key.namespace, &key.service)
 }
 

@@ -16,6 +16,8 @@ type Host = Box<str>;
 pub(crate) struct Request {
     /// Who asks.
     pub(crate) key: ObjectKey,
+    /// Whether this version was served before this process began.
+    pub(crate) incumbent: bool,
     /// RFC 3339 time of creation; one without it counts as the youngest.
     pub(crate) created: Option<String>,
     /// All hosts it wants; `None` when it is gone.
@@ -38,9 +40,10 @@ pub(crate) enum Verdict {
     Gone,
 }
 
-/// The order in which requests are asked: oldest first, then by namespace and name.
+/// The order in which requests are asked: incumbents first, then the oldest, then by namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    contender: bool,
     undated: bool,
     created: Option<String>,
     key: ObjectKey,
@@ -86,9 +89,16 @@ impl Claims {
         verdicts
     }
 
+    /// The host that a KIngress waits for, and who owns it.
+    pub(crate) fn refusal(&self, key: &ObjectKey) -> Option<(Host, ObjectKey)> {
+        let host = self.known.get(key)?.waits_for.clone()?;
+        let owner = self.owners.get(&host)?.clone();
+        Some((host, owner))
+    }
+
     /// Takes note of a request and gives back the hosts it no longer wants.
     fn admit(&mut self, request: Request, freed: &mut BTreeSet<Host>) -> Result<Rank, ObjectKey> {
-        let Request { key, created, hosts } = request;
+        let Request { key, incumbent, created, hosts } = request;
         self.stop_waiting(&key);
         let held = self.known.remove(&key).map(|claim| claim.held).unwrap_or_default();
         let wanted = hosts.clone().unwrap_or_default();
@@ -99,7 +109,7 @@ impl Claims {
         if hosts.is_none() {
             return Err(key);
         }
-        let rank = Rank { undated: created.is_none(), created, key: key.clone() };
+        let rank = Rank { contender: !incumbent, undated: created.is_none(), created, key: key.clone() };
         self.known.insert(key, Claim { rank: rank.clone(), wanted, held, waits_for: None });
         Ok(rank)
     }
@@ -212,15 +222,17 @@ mod tests {
         ObjectKey::new("ns", name)
     }
 
-    /// `name@created host host`, or `-name` for one that is gone.
+    /// `name@created host host`, or `-name` for one that is gone; `!` before the name of an incumbent.
     fn request(text: &str) -> Request {
         if let Some(name) = text.strip_prefix('-') {
-            return Request { key: key(name), created: None, hosts: None };
+            return Request { key: key(name), incumbent: false, created: None, hosts: None };
         }
         let mut words = text.split(' ');
         let name = words.next().unwrap();
         let (name, created) = name.split_once('@').map_or((name, None), |(name, at)| (name, Some(at.to_owned())));
-        Request { key: key(name), created, hosts: Some(words.map(Into::into).collect()) }
+        let incumbent = name.starts_with('!');
+        let key = key(name.trim_start_matches('!'));
+        Request { key, incumbent, created, hosts: Some(words.map(Into::into).collect()) }
     }
 
     /// Applies batches one after the other; the owners at the end, as `host=name` in order.
@@ -242,6 +254,7 @@ mod tests {
             (&[&["b h", "a h"]], "h=a"),
             (&[&["a@2021 h", "b@2020 h"]], "h=b"),
             (&[&["a h", "b@2020 h"]], "h=b"),
+            (&[&["a@2020 h", "!b@2021 h"]], "h=b"),
         ];
         for (batches, wanted) in cases {
             assert_eq!(owners(batches), *wanted, "{batches:?}");

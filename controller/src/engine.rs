@@ -1,17 +1,23 @@
 //! From changed objects to what the data plane reads, one batch at a time.
 
+mod outcome;
+mod patience;
 mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net_pingora_routing::{Backend, CertificateCell, Change, Host, ObjectKey, Publisher, TableCell};
+use net_pingora_routing::{
+    Backend, BackendKey, CertificateCell, Change, Host, ObjectKey, Publisher, TableCell, Target, Upstream,
+};
 
+pub use self::outcome::{Problem, Trouble};
+use self::patience::Patience;
 use self::served::{Served, ServedCells};
 use crate::api::ingress::CLASS_ANNOTATION;
 use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId, validate};
-use crate::backends::Backends;
+use crate::backends::{Backends, service_of};
 use crate::certificates::Certificates;
 use crate::compile::service::InternalService;
 use crate::compile::{ingress as compile, secret, service};
@@ -27,6 +33,17 @@ pub struct Settings {
     pub class: String,
     /// Full host name of our own internal Service; what is sent to it is routed again in-process.
     pub internal_service: String,
+    /// How long to keep what there is when what comes next is not complete.
+    pub patience: Patiences,
+}
+
+/// How long to keep what there is; all zero by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patiences {
+    /// For the old version of a KIngress while a backend of the new one is not there yet.
+    pub version: Duration,
+    /// For the last endpoints of a Service.
+    pub endpoints: Duration,
 }
 
 /// What a batch of changes has done.
@@ -34,6 +51,8 @@ pub struct Settings {
 pub struct Applied {
     /// KIngress objects whose served version changed.
     pub ingresses: Vec<ObjectKey>,
+    /// KIngress objects whose [`Engine::outcome`] may be another.
+    pub affected: BTreeSet<ObjectKey>,
     /// What is wrong with the objects of the batch, or with others because of it.
     pub faults: Vec<Fault>,
     /// What is worth knowing and no fault, one line each.
@@ -55,6 +74,10 @@ pub struct Engine {
     backends: Backends,
     certificates: Certificates,
     publisher: Publisher,
+    /// Faults of latest versions that are not in the store.
+    rejected: BTreeMap<ObjectKey, Vec<FieldFault>>,
+    held: Patience<ObjectKey>,
+    lingering: Patience<BackendKey>,
 }
 
 /// What a batch has gathered so far.
@@ -66,6 +89,18 @@ struct Batch {
 }
 
 impl Batch {
+    fn new(detected: Instant) -> Self {
+        let applied = Applied {
+            ingresses: Vec::new(),
+            affected: BTreeSet::new(),
+            faults: Vec::new(),
+            notices: Vec::new(),
+            detected,
+            took: Duration::ZERO,
+        };
+        Self { applied, removed: BTreeSet::new(), set: Vec::new(), secrets: BTreeSet::new() }
+    }
+
     fn fault(&mut self, kind: Kind, key: &ObjectKey, origin: &Origin, fault: FieldFault) {
         self.applied.faults.push(Fault::of(&ObjectId { kind, key: key.clone() }, origin, fault));
     }
@@ -83,6 +118,9 @@ impl Engine {
             backends: Backends::default(),
             certificates: Certificates::default(),
             publisher: Publisher::default(),
+            rejected: BTreeMap::new(),
+            held: Patience::new(settings.patience.version),
+            lingering: Patience::new(settings.patience.endpoints),
         }
     }
 
@@ -106,21 +144,25 @@ impl Engine {
         self.publisher.reclaim();
     }
 
+    /// When [`Engine::apply`] is to be called even if nothing changes.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.held.next().into_iter().chain(self.lingering.next()).min()
+    }
+
     /// Puts changes into effect together; the cost is that of what they touch.
     ///
     /// An invalid object is a fault and its last good version stays; all others apply.
     pub fn apply(&mut self, changes: Vec<ObjectChange>) -> Applied {
         let detected = Instant::now();
-        let applied =
-            Applied { ingresses: Vec::new(), faults: Vec::new(), notices: Vec::new(), detected, took: Duration::ZERO };
-        let mut batch = Batch { applied, removed: BTreeSet::new(), set: Vec::new(), secrets: BTreeSet::new() };
+        let mut batch = Batch::new(detected);
         let mut touched = Touched::default();
         for change in changes {
             if let Some(change) = self.admit(change, &mut batch) {
                 self.store.apply(change, &mut touched);
             }
         }
-        self.refresh_backends(&touched);
+        self.refresh_backends(&touched, detected);
+        self.end_waits(&mut touched, &mut batch);
         self.settle_hosts(&touched, &mut batch);
         self.refresh_certificates(&touched, &mut batch);
         self.check_references(&touched, &mut batch);
@@ -130,13 +172,24 @@ impl Engine {
     }
 
     /// The change as the store may see it: valid, with defaults, of our class.
-    fn admit(&self, change: ObjectChange, batch: &mut Batch) -> Option<ObjectChange> {
-        let ObjectChange::Apply(object, origin) = change else { return Some(change) };
+    fn admit(&mut self, change: ObjectChange, batch: &mut Batch) -> Option<ObjectChange> {
+        let (object, origin) = match change {
+            ObjectChange::Apply(object, origin) => (object, origin),
+            ObjectChange::Unreadable(id, fault) => {
+                self.reject(&id, &Origin::default(), vec![fault], batch);
+                return None;
+            }
+            ObjectChange::Remove(id) => {
+                self.accept(&id);
+                return Some(ObjectChange::Remove(id));
+            }
+        };
         let id = object.id();
         let object = match object {
             Object::Ingress(ingress) => {
                 if let Some(notice) = self.foreign(&ingress) {
                     batch.applied.notices.push(notice);
+                    self.accept(&id);
                     return Some(ObjectChange::Remove(id));
                 }
                 Object::Ingress(Arc::new(Arc::unwrap_or_clone(ingress).with_defaults()))
@@ -145,10 +198,27 @@ impl Engine {
         };
         let faults = validate(&object);
         if faults.is_empty() {
+            self.accept(&id);
             return Some(ObjectChange::Apply(object, origin));
         }
-        batch.applied.faults.extend(faults.into_iter().map(|fault| Fault::of(&id, &origin, fault)));
+        self.reject(&id, &origin, faults, batch);
         None
+    }
+
+    /// The latest version of the object is in the store, or it is gone.
+    fn accept(&mut self, id: &ObjectId) {
+        if id.kind == Kind::Ingress {
+            self.rejected.remove(&id.key);
+        }
+    }
+
+    /// The latest version of the object cannot be used.
+    fn reject(&mut self, id: &ObjectId, origin: &Origin, faults: Vec<FieldFault>, batch: &mut Batch) {
+        batch.applied.faults.extend(faults.iter().map(|fault| Fault::of(id, origin, fault.clone())));
+        if id.kind == Kind::Ingress {
+            batch.applied.affected.insert(id.key.clone());
+            self.rejected.insert(id.key.clone(), faults);
+        }
     }
 
     /// Why a KIngress is not ours, if it is not.
@@ -167,24 +237,75 @@ impl Engine {
     }
 
     /// Sets the cells of Services that changed; the table stays as it is.
-    fn refresh_backends(&self, touched: &Touched) {
-        for service in touched.services.union(&touched.endpoints) {
-            for cell in self.backends.of_service(service) {
-                cell.set(service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints()));
+    ///
+    /// The last endpoints stay a little while, because their successors may be on their way
+    /// (selectorless Services, whose slices are mirrored from Endpoints objects).
+    fn refresh_backends(&mut self, touched: &Touched, now: Instant) {
+        let over: BTreeSet<_> = self.lingering.over(now).iter().map(service_of).collect();
+        let changed: BTreeSet<_> = touched.services.union(&touched.endpoints).chain(&over).collect();
+        for cell in changed.into_iter().flat_map(|service| self.backends.of_service(service)) {
+            let (last, next) = (cell.endpoints(), self.resolve(cell));
+            let empty = matches!(&next.target, Target::Endpoints(endpoints) if endpoints.as_slice().is_empty());
+            if empty && !last.as_slice().is_empty() && self.lingering.waits(&cell.key, now) {
+                continue;
             }
+            self.lingering.forget(&cell.key);
+            cell.set(next);
         }
+        // Cells that were dropped meanwhile.
+        for key in self.lingering.over(now) {
+            self.lingering.forget(&key);
+        }
+    }
+
+    fn resolve(&self, cell: &Backend) -> Upstream {
+        service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints())
+    }
+
+    /// Adds the KIngress objects that waited for their backends and need not wait any more.
+    fn end_waits(&mut self, touched: &mut Touched, batch: &mut Batch) {
+        let now = batch.applied.detected;
+        let services = touched.services.union(&touched.endpoints);
+        let helped = services.flat_map(|service| self.store.ingresses_of_service(service));
+        let helped: Vec<_> = helped.filter(|key| self.held.has(key)).cloned().collect();
+        touched.ingresses.extend(helped);
+        touched.ingresses.extend(self.held.over(now));
+        let waiting: Vec<_> = touched.ingresses.iter().filter(|key| self.waits(key, now)).cloned().collect();
+        for key in waiting {
+            touched.ingresses.remove(&key);
+            batch.applied.affected.insert(key);
+        }
+    }
+
+    /// Whether the served version stays because a backend that is new in the latest is not there yet.
+    fn waits(&mut self, key: &ObjectKey, now: Instant) -> bool {
+        let incomplete = |engine: &Self| {
+            let (served, (latest, _)) = (engine.served.get(key)?, engine.store.ingress(key)?);
+            // A refused version is served whenever its hosts are free; it must not change meanwhile.
+            let may_wait = served.ingress != *latest && engine.claims.refusal(key).is_none();
+            let mut fresh =
+                outcome::loaded_splits(latest).filter(|split| !served.backends.contains(&compile::backend_key(split)));
+            Some(may_wait && fresh.any(|split| !engine.is_there(split)))
+        };
+        if incomplete(self).unwrap_or(false) && self.held.waits(key, now) {
+            return true;
+        }
+        self.held.forget(key);
+        false
     }
 
     /// Decides who owns the hosts of changed KIngress objects, and serves who does.
     fn settle_hosts(&mut self, touched: &Touched, batch: &mut Batch) {
         let request = |key: &ObjectKey| {
-            let ingress = self.store.ingress(key).map(|(ingress, _)| ingress);
-            let created = ingress.and_then(|ingress| ingress.metadata.creation_timestamp.clone());
-            Request { key: key.clone(), created, hosts: ingress.map(|ingress| compile::hosts(ingress)) }
+            let found = self.store.ingress(key);
+            let created = found.and_then(|(ingress, _)| ingress.metadata.creation_timestamp.clone());
+            let incumbent = found.is_some_and(|(_, origin)| origin.incumbent);
+            Request { key: key.clone(), incumbent, created, hosts: found.map(|(ingress, _)| compile::hosts(ingress)) }
         };
         let requests = touched.ingresses.iter().map(request).collect();
         let mut granted = Vec::new();
         for (key, verdict) in self.claims.resolve(requests) {
+            batch.applied.affected.insert(key.clone());
             match verdict {
                 Verdict::Gone => self.withdraw(&key, batch),
                 Verdict::Granted => granted.push(key),
@@ -282,7 +403,9 @@ impl Engine {
     fn check_references(&self, touched: &Touched, batch: &mut Batch) {
         let by_service = touched.services.iter().flat_map(|service| self.store.ingresses_of_service(service));
         let by_secret = touched.secrets.iter().flat_map(|secret| self.store.ingresses_of_secret(secret));
+        let by_endpoints = touched.endpoints.iter().flat_map(|service| self.store.ingresses_of_service(service));
         let ingresses: BTreeSet<_> = touched.ingresses.iter().chain(by_service).chain(by_secret).collect();
+        batch.applied.affected.extend(ingresses.iter().copied().chain(by_endpoints).cloned());
         for key in ingresses {
             let Some((ingress, origin)) = self.store.ingress(key) else { continue };
             for fault in references::dangling(ingress, &self.store) {

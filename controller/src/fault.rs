@@ -13,6 +13,8 @@ pub struct Origin {
     pub file: Option<Arc<Path>>,
     /// The line the object begins at, counted from one.
     pub line: Option<usize>,
+    /// Whether its status says that this version is served already.
+    pub incumbent: bool,
 }
 
 /// One fault. Its text is one line: `file:line: Kind namespace/name: field: what is wrong; what to write instead`.
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn a_fault_is_one_line_that_names_file_object_field_and_fix() {
         let id = ObjectId { kind: Kind::Ingress, key: ObjectKey::new("default", "hello") };
-        let origin = Origin { file: Some(Path::new("a.yaml").into()), line: Some(7) };
+        let origin = Origin { file: Some(Path::new("a.yaml").into()), line: Some(7), incumbent: false };
         let field = || FieldFault::new("spec.rules", "is\nempty", "write a rule");
         for (fault, wanted) in [
             (Fault::of(&id, &origin, field()), "a.yaml:7: Ingress default/hello: spec.rules: is empty; write a rule"),

@@ -19,13 +19,17 @@ mod backends;
 mod certificates;
 mod compile;
 mod conflict;
+mod control;
 mod engine;
 mod fault;
 mod references;
 pub mod source;
+pub mod status;
 pub mod store;
 
-pub use engine::{Applied, Engine, Settings};
+pub use control::{Control, Peers};
+pub use engine::{Applied, Engine, Patiences, Problem, Settings, Trouble};
 pub use fault::{Fault, Origin};
 pub use source::directory::{Directory, Loaded, WatchError, load, watch};
+pub use source::kubernetes;
 pub use store::ObjectChange;

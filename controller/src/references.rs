@@ -3,7 +3,7 @@
 
 use net_pingora_routing::ObjectKey;
 
-use crate::api::ingress::Split;
+use crate::api::ingress::{IngressTls, Split};
 use crate::api::{FieldFault, Ingress};
 use crate::compile::ingress::backend_key;
 use crate::compile::service::find_port;
@@ -11,20 +11,29 @@ use crate::store::Store;
 
 /// The references of a KIngress that lead nowhere.
 pub(crate) fn dangling(ingress: &Ingress, store: &Store) -> Vec<FieldFault> {
+    let mut faults = backends(ingress, store);
+    faults.extend(secrets(ingress, store));
+    faults
+}
+
+/// The splits whose Service or port does not exist.
+pub(crate) fn backends(ingress: &Ingress, store: &Store) -> Vec<FieldFault> {
     let splits = ingress.paths().flat_map(|(rule, at, path)| {
         let field = move |index| format!("spec.rules[{rule}].http.paths[{at}].splits[{index}]");
         path.splits.iter().enumerate().map(move |(index, split)| (field(index), split))
     });
-    let mut faults: Vec<_> = splits.filter_map(|(field, split)| split_fault(&field, split, store)).collect();
-    for (index, tls) in ingress.spec.tls.iter().enumerate() {
-        let secret = tls.secret();
-        if store.secret(&secret).is_none() {
-            let problem = format!("there is no Secret {secret}");
-            let fix = "add it, or name one that exists";
-            faults.push(FieldFault::new(format!("spec.tls[{index}].secretName"), problem, fix));
-        }
-    }
-    faults
+    splits.filter_map(|(field, split)| split_fault(&field, split, store)).collect()
+}
+
+/// The `tls` entries whose Secret does not exist.
+pub(crate) fn secrets(ingress: &Ingress, store: &Store) -> Vec<FieldFault> {
+    let entries = ingress.spec.tls.iter().map(IngressTls::secret).enumerate();
+    let missing = entries.filter(|(_, secret)| store.secret(secret).is_none());
+    let fault = |(index, secret)| {
+        let fix = "add it, of type kubernetes.io/tls, or name one that exists";
+        FieldFault::new(format!("spec.tls[{index}].secretName"), format!("there is no Secret {secret}"), fix)
+    };
+    missing.map(fault).collect()
 }
 
 /// A split's Service or port that does not exist.
@@ -111,7 +120,15 @@ mod tests {
             ("x", json!(8080), "t", vec![]),
             ("nil", json!(80), "t", vec![(format!("{field}.serviceName"), "add it, or name one that exists")]),
             ("s", json!(81), "t", vec![(format!("{field}.servicePort"), "write one of its ports: 80 (http)")]),
-            ("s", json!(80), "u", vec![("spec.tls[0].secretName".to_owned(), "add it, or name one that exists")]),
+            (
+                "s",
+                json!(80),
+                "u",
+                vec![(
+                    "spec.tls[0].secretName".to_owned(),
+                    "add it, of type kubernetes.io/tls, or name one that exists",
+                )],
+            ),
         ] {
             let spec = json!({"tls": [{"secretName": secret, "secretNamespace": "default"}],
                 "rules": [{"http": {"paths": [{"splits": [split(name, port.clone())]}]}}]});

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use net_pingora_routing::ObjectKey;
 
 use crate::api::core::SERVICE_NAME_LABEL;
-use crate::api::{ConfigMap, EndpointSlice, Endpoints, Ingress, Kind, Object, ObjectId, Secret, Service};
+use crate::api::{ConfigMap, EndpointSlice, Endpoints, FieldFault, Ingress, Kind, Object, ObjectId, Secret, Service};
 use crate::fault::Origin;
 
 /// One step of a change.
@@ -14,8 +14,20 @@ use crate::fault::Origin;
 pub enum ObjectChange {
     /// The object is new or has a new version, read here.
     Apply(Object, Origin),
+    /// The object has a new version that cannot be read, and this is why; the last good one stays.
+    Unreadable(ObjectId, FieldFault),
     /// The object is gone.
     Remove(ObjectId),
+}
+
+impl ObjectChange {
+    /// Which object changes.
+    pub fn id(&self) -> ObjectId {
+        match self {
+            Self::Apply(object, _) => object.id(),
+            Self::Unreadable(id, _) | Self::Remove(id) => id.clone(),
+        }
+    }
 }
 
 /// What a batch of changes touches.
@@ -53,6 +65,7 @@ impl Store {
     pub fn apply(&mut self, change: ObjectChange, touched: &mut Touched) {
         match change {
             ObjectChange::Apply(object, origin) => self.put(object, origin, touched),
+            ObjectChange::Unreadable(..) => {}
             ObjectChange::Remove(id) => self.remove(&id, touched),
         }
     }
@@ -127,6 +140,47 @@ impl Store {
         let (old, new) = (old.and_then(service_of), new.and_then(service_of));
         touched.endpoints.extend(old.iter().chain(&new).cloned());
         self.slices_of.change(key, old, new);
+    }
+
+    /// Whether this is what is stored already.
+    pub fn holds(&self, object: &Object) -> bool {
+        fn same<T: PartialEq>(objects: &Objects<T>, key: &ObjectKey, object: &Arc<T>) -> bool {
+            objects.get(key).is_some_and(|(stored, _)| stored == object)
+        }
+        let key = &object.meta().key();
+        match object {
+            Object::Ingress(object) => same(&self.ingresses, key, object),
+            Object::Service(object) => same(&self.services, key, object),
+            Object::EndpointSlice(object) => same(&self.slices, key, object),
+            Object::Endpoints(object) => same(&self.endpoints, key, object),
+            Object::Secret(object) => same(&self.secrets, key, object),
+            Object::ConfigMap(object) => same(&self.config_maps, key, object),
+        }
+    }
+
+    /// Whether some version of the object is stored.
+    pub fn has(&self, id: &ObjectId) -> bool {
+        let key = &id.key;
+        match id.kind {
+            Kind::Ingress => self.ingresses.contains_key(key),
+            Kind::Service => self.services.contains_key(key),
+            Kind::EndpointSlice => self.slices.contains_key(key),
+            Kind::Endpoints => self.endpoints.contains_key(key),
+            Kind::Secret => self.secrets.contains_key(key),
+            Kind::ConfigMap => self.config_maps.contains_key(key),
+        }
+    }
+
+    /// All objects of a kind.
+    pub fn keys(&self, kind: Kind) -> Box<dyn Iterator<Item = &ObjectKey> + '_> {
+        match kind {
+            Kind::Ingress => Box::new(self.ingresses.keys()),
+            Kind::Service => Box::new(self.services.keys()),
+            Kind::EndpointSlice => Box::new(self.slices.keys()),
+            Kind::Endpoints => Box::new(self.endpoints.keys()),
+            Kind::Secret => Box::new(self.secrets.keys()),
+            Kind::ConfigMap => Box::new(self.config_maps.keys()),
+        }
     }
 
     /// A KIngress and where it was read.

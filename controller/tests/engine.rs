@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use net_pingora_controller::api::{Object, ObjectId};
-use net_pingora_controller::{Applied, Engine, ObjectChange, Origin, Settings};
+use net_pingora_controller::{Applied, Engine, ObjectChange, Origin, Patiences, Settings};
 use net_pingora_routing::{Certificate, HostName, Missing, Target};
 use serde_json::{Value, json};
 
 const CLASS: &str = "pingora.ingress.networking.knative.dev";
 
 fn engine() -> Engine {
-    Engine::new(Settings { class: CLASS.into(), internal_service: "internal.system.svc.cluster.local".into() })
+    Engine::new(Settings {
+        class: CLASS.into(),
+        internal_service: "internal.system.svc.cluster.local".into(),
+        patience: Patiences::default(),
+    })
 }
 
 fn apply(engine: &mut Engine, objects: impl IntoIterator<Item = Object>) -> Applied {

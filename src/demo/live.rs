@@ -34,7 +34,7 @@ pub(super) async fn run(mut demo: Demo) -> anyhow::Result<ExitCode> {
             _ = redraw.tick() => view.draw(&demo)?,
             Some(applied) = demo.changes.recv() => view.begin(&applied, &demo)?,
             () = view.settled() => view.conclude(&demo)?,
-            error = demo.server.watch_failed() => return Err(error),
+            error = demo.server.control_failed() => return Err(error),
         }
     }
     view.sum_up(demo)?;

@@ -26,7 +26,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::folder::Folder;
 use self::line::Line;
-use crate::server::{Server, load};
+use crate::objects::load;
+use crate::server::Server;
 
 /// A demo that serves.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Demo {
         }
         let (sender, changes) = unbounded_channel();
         // Nobody listens once the demo has ended.
-        let server = Server::start(settings(), loaded, move |applied| drop(sender.send(applied.clone())))?;
+        let server = Server::of_folder(settings(), loaded, move |applied| drop(sender.send(applied.clone())))?;
         let address = server.address("external-http").context("the demo has no listener")?;
         Ok(Self { server, changes, folder, address, _backends: backends })
     }

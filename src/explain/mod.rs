@@ -35,10 +35,11 @@ struct Answer {
 
 /// Explains the URL; exits 4 when nothing serves it.
 pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let loaded = crate::server::load(&args.source.from, &args.source.objects)?;
+    let loaded = crate::objects::read(args.source.from.as_deref(), &args.source.objects)?;
     if !loaded.faults.is_empty() {
-        let (count, from) = (loaded.faults.len(), args.source.from.display());
-        eprintln!("net-pingora: {count} faults in {from} may matter; `net-pingora check {from}` names them");
+        let count = loaded.faults.len();
+        let from = args.source.from.as_ref().map(|from| format!(" {}", from.display())).unwrap_or_default();
+        eprintln!("net-pingora: {count} faults may matter; `net-pingora check{from}` names them");
     }
     let answer = Answer::new(Asked::new(args), &loaded.engine.table().load());
     match args.output {

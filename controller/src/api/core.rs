@@ -75,6 +75,16 @@ pub struct Endpoint {
     pub addresses: Vec<String>,
     /// State.
     pub conditions: EndpointConditions,
+    /// The pod behind it.
+    pub target_ref: Option<TargetRef>,
+}
+
+/// What an endpoint stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TargetRef {
+    /// Name of the pod.
+    pub name: String,
 }
 
 /// State of an endpoint.

@@ -21,6 +21,14 @@ pub struct ObjectMeta {
     pub labels: BTreeMap<String, String>,
     /// RFC 3339 in UTC, as the API server writes it, so that text order is time order.
     pub creation_timestamp: Option<String>,
+    /// Tells an object from another of the same name before or after it.
+    pub uid: String,
+    /// Counts the versions of `spec`; 0 where no API server counts.
+    pub generation: i64,
+    /// Set once the object is being deleted and waits for its finalizers.
+    pub deletion_timestamp: Option<String>,
+    /// Who must let go before the object is deleted.
+    pub finalizers: Vec<String>,
 }
 
 impl ObjectMeta {

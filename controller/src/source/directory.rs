@@ -4,7 +4,6 @@ mod files;
 mod manifest;
 mod parse;
 mod pending;
-mod report;
 mod scan;
 mod watch;
 mod yaml;
@@ -15,6 +14,7 @@ pub use self::files::Directory;
 pub use self::watch::{WatchError, watch};
 use crate::engine::{Engine, Settings};
 use crate::fault::Fault;
+use crate::source::report;
 
 /// A directory that was read once.
 #[derive(Debug)]

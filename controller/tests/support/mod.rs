@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use net_pingora_controller::{Applied, Settings, load, watch};
+use net_pingora_controller::{Applied, Patiences, Settings, load, watch};
 use net_pingora_routing::{HostName, Path, TableCell, Target, Traffic};
 use tempfile::TempDir;
 
@@ -21,7 +21,11 @@ const TOO_LONG: Duration = Duration::from_secs(20);
 
 /// What the engine is told.
 pub(crate) fn settings() -> Settings {
-    Settings { class: CLASS.into(), internal_service: "internal.system.svc.cluster.local".into() }
+    Settings {
+        class: CLASS.into(),
+        internal_service: "internal.system.svc.cluster.local".into(),
+        patience: Patiences::default(),
+    }
 }
 
 /// A KIngress with one host and one split; the host is on line 9.

@@ -15,9 +15,9 @@ use tracing::warn;
 
 use super::files::{Directory, Reading, located};
 use super::pending::{Due, Pending, Touch};
-use super::report;
 use super::scan::{Hidden, hidden, is_manifest};
 use crate::engine::{Applied, Engine};
+use crate::source::report;
 
 /// How often the whole directory is looked at, for what no event tells: a network file system, the
 /// target of a link outside, the directory itself replaced.

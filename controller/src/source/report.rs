@@ -6,7 +6,7 @@ use crate::engine::Applied;
 use crate::fault::Fault;
 
 /// One event a fault.
-pub(super) fn faults(faults: &[Fault]) {
+pub(crate) fn faults(faults: &[Fault]) {
     for fault in faults {
         let Fault { kind, namespace, name, field, .. } = fault;
         warn!(kind, namespace, name, field, "{fault}");
@@ -14,14 +14,14 @@ pub(super) fn faults(faults: &[Fault]) {
 }
 
 /// One event a notice.
-pub(super) fn notices(notices: &[String]) {
+pub(crate) fn notices(notices: &[String]) {
     for notice in notices {
         info!("{notice}");
     }
 }
 
 /// One event for all routes that a change put into effect, besides its faults and notices.
-pub(super) fn applied(applied: &Applied) {
+pub(crate) fn applied(applied: &Applied) {
     faults(&applied.faults);
     notices(&applied.notices);
     if let Some(first) = applied.ingresses.first() {

@@ -1,0 +1,139 @@
+//! The control plane on Kubernetes: changes into effect, acknowledgements to the leader, status to
+//! the API server.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Instant;
+
+use kube::Client;
+use net_pingora_replicas::{Leadership, Report, Served, Version};
+use net_pingora_routing::ObjectKey;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+use tracing::info;
+
+use crate::engine::{Applied, Engine};
+use crate::source::kubernetes::{Cluster, Intake};
+use crate::source::report;
+use crate::status::{Board, Writer};
+
+/// What connects this replica with the others.
+#[derive(Debug)]
+pub struct Peers {
+    /// What this replica serves, for the leader.
+    pub served: Served,
+    /// Who leads.
+    pub leadership: watch::Receiver<Leadership>,
+    /// What the others serve, while this one leads.
+    pub reports: mpsc::Receiver<Report>,
+}
+
+/// The control plane of one replica.
+#[derive(Debug)]
+pub struct Control {
+    cluster: Cluster,
+    engine: Engine,
+    board: Board,
+    peers: Peers,
+    writer: Writer,
+}
+
+/// What has happened.
+enum Happened {
+    /// The cluster's objects changed.
+    Changed(Intake),
+    /// A replica says what it serves.
+    Reported(Report),
+    /// Somebody else leads, or this replica.
+    Leads(bool),
+    /// A write has ended, with success or not.
+    Written(ObjectKey, bool),
+    /// Something is due.
+    Due,
+}
+
+impl Control {
+    /// Reads all objects and puts them into effect; returns once every cache is complete.
+    pub async fn start(client: Client, mut cluster: Cluster, engine: Engine, board: Board, peers: Peers) -> Self {
+        let intake = cluster.read(&engine).await;
+        let objects = intake.changes.len();
+        let mut control = Self { cluster, engine, board, peers, writer: Writer::new(client) };
+        let applied = control.apply(intake);
+        let took_ms = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
+        info!(objects, ingresses = applied.ingresses.len(), took_ms, "all caches are complete");
+        control
+    }
+
+    /// What the objects make.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Keeps up with the cluster for ever; calls `on_applied` after every batch of changes.
+    pub async fn run(mut self, mut on_applied: impl FnMut(&Applied)) -> Infallible {
+        loop {
+            match self.happens().await {
+                Happened::Changed(intake) => on_applied(&self.apply(intake)),
+                Happened::Reported(report) => self.board.report(report),
+                Happened::Leads(leads) => self.board.lead(leads, Instant::now()),
+                Happened::Written(key, succeeded) => self.board.written(key, succeeded, Instant::now()),
+                Happened::Due if self.engine.next_deadline().is_some_and(|at| at <= Instant::now()) => {
+                    on_applied(&self.apply(Intake::default()));
+                }
+                Happened::Due => {}
+            }
+            self.write();
+            self.engine.reclaim();
+        }
+    }
+
+    async fn happens(&mut self) -> Happened {
+        let due = self.engine.next_deadline().into_iter().chain(self.board.next_deadline()).min();
+        let due = async move {
+            match due {
+                Some(at) => sleep_until(at.into()).await,
+                None => pending().await,
+            }
+        };
+        let Peers { leadership, reports, .. } = &mut self.peers;
+        tokio::select! {
+            intake = self.cluster.next(&self.engine) => Happened::Changed(intake),
+            Some(report) = reports.recv() => Happened::Reported(report),
+            Ok(()) = leadership.changed() => Happened::Leads(matches!(*leadership.borrow_and_update(), Leadership::Us)),
+            (key, succeeded) = self.writer.ended() => Happened::Written(key, succeeded),
+            () = due => Happened::Due,
+        }
+    }
+
+    /// Puts changes into effect, and then says so.
+    fn apply(&mut self, intake: Intake) -> Applied {
+        let Intake { changes, seen } = intake;
+        let now = Instant::now();
+        let applied = self.engine.apply(changes);
+        report::applied(&applied);
+        let fresh: Vec<_> = seen.iter().map(|(key, _)| key.clone()).collect();
+        for (key, seen) in seen {
+            self.board.seen(key, seen, now);
+        }
+        self.board.applied(&applied.affected, &self.engine);
+        let told = applied.affected.iter().chain(&fresh);
+        self.peers.served.apply(told.map(|key| (key.clone(), self.acknowledged(key))).collect());
+        applied
+    }
+
+    /// The version of a KIngress that is served in full, if the latest is.
+    fn acknowledged(&self, key: &ObjectKey) -> Option<Version> {
+        let (ingress, _) = self.engine.store().ingress(key)?;
+        self.engine.outcome(key).ok()?;
+        let metadata = &ingress.metadata;
+        Some(Version { uid: metadata.uid.as_str().into(), generation: metadata.generation })
+    }
+
+    fn write(&mut self) {
+        while self.writer.has_room()
+            && let Some(work) = self.board.next(&self.engine, Instant::now())
+        {
+            self.writer.begin(work);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A Kubernetes API as a source: all caches are read, then kept up with.
+
+mod client;
+mod steps;
+mod watched;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use kube::Client;
+use net_pingora_routing::ObjectKey;
+use tracing::{info, warn};
+
+pub use self::client::{ConnectError, connect};
+use self::steps::{IngressState, KINDS, Reading, Step, Steps, steps};
+use crate::api::{Kind, ObjectId};
+use crate::engine::Engine;
+use crate::fault::Origin;
+use crate::status::Seen;
+use crate::store::ObjectChange;
+
+/// Steps that are taken together at most.
+const BATCH: usize = 4_096;
+
+/// How far the watch of one kind has come.
+#[derive(Debug, Default)]
+enum Phase {
+    /// Nothing is known of the kind yet.
+    #[default]
+    Unread,
+    /// All objects are listed for the first time.
+    FirstList,
+    /// The list is complete; every change arrives.
+    Watching,
+    /// All objects are listed anew, because changes were missed; what is known stays until the end.
+    Relisting { listed: BTreeSet<ObjectKey> },
+}
+
+/// What some steps come to.
+#[derive(Debug, Default)]
+pub struct Intake {
+    /// Changes for the engine.
+    pub changes: Vec<ObjectChange>,
+    /// KIngress objects of our class as the API server has them; `None` for those that are gone or
+    /// of another class now.
+    pub seen: Vec<(ObjectKey, Option<Seen>)>,
+}
+
+/// The objects of a cluster, as they change.
+pub struct Cluster {
+    steps: Steps,
+    phases: BTreeMap<Kind, Phase>,
+    failing: BTreeSet<Kind>,
+    class: String,
+}
+
+impl Cluster {
+    /// Watches the cluster for KIngress objects of a class; nothing is sent before [`Cluster::read`].
+    ///
+    /// `system_namespace` is where Knative's ConfigMaps are.
+    pub fn new(client: &Client, class: &str, system_namespace: &str) -> Self {
+        Self {
+            steps: steps(client, system_namespace),
+            phases: KINDS.into_iter().map(|kind| (kind, Phase::default())).collect(),
+            failing: BTreeSet::new(),
+            class: class.to_owned(),
+        }
+    }
+
+    /// Reads all objects of all kinds, however long the API server takes to answer.
+    pub async fn read(&mut self, engine: &Engine) -> Intake {
+        let mut intake = Intake::default();
+        while !self.is_complete() {
+            let Some(step) = self.steps.next().await else { break };
+            self.take(step, engine, &mut intake);
+        }
+        intake
+    }
+
+    /// Waits for the next changes and takes all that have arrived.
+    pub async fn next(&mut self, engine: &Engine) -> Intake {
+        let mut intake = Intake::default();
+        let mut ready = (&mut self.steps).ready_chunks(BATCH);
+        let steps = ready.next().await.unwrap_or_default();
+        for step in steps {
+            self.take(step, engine, &mut intake);
+        }
+        intake
+    }
+
+    fn is_complete(&self) -> bool {
+        self.phases.values().all(|phase| matches!(phase, Phase::Watching))
+    }
+
+    fn take(&mut self, step: Step, engine: &Engine, intake: &mut Intake) {
+        match step {
+            Step::Listing(kind) => self.listing(kind, intake),
+            Step::Listed(reading) => {
+                if let Some(Phase::Relisting { listed }) = self.phases.get_mut(&reading.id.kind) {
+                    listed.insert(reading.id.key.clone());
+                }
+                self.changed(reading, engine, intake);
+            }
+            Step::Complete(kind) => self.complete(kind, engine, intake),
+            Step::Changed(reading) => {
+                self.recovered(reading.id.kind);
+                self.changed(reading, engine, intake);
+            }
+            Step::Gone(id) => gone(id, intake),
+            Step::Failed(kind, error) => {
+                if self.failing.insert(kind) {
+                    warn!(%kind, %error, "the watch fails and is tried again; what is known stays in effect");
+                }
+            }
+        }
+    }
+
+    fn listing(&mut self, kind: Kind, intake: &mut Intake) {
+        let phase = self.phases.entry(kind).or_default();
+        if !matches!(phase, Phase::Watching) {
+            // An earlier list broke off.
+            intake.changes.retain(|change| change.id().kind != kind);
+        }
+        *phase = match phase {
+            Phase::Unread | Phase::FirstList => Phase::FirstList,
+            Phase::Watching | Phase::Relisting { .. } => Phase::Relisting { listed: BTreeSet::new() },
+        };
+    }
+
+    /// What was known and did not come again is gone.
+    fn complete(&mut self, kind: Kind, engine: &Engine, intake: &mut Intake) {
+        self.recovered(kind);
+        let phase = self.phases.insert(kind, Phase::Watching);
+        if let Some(Phase::Relisting { listed }) = phase {
+            let arrived = intake.changes.iter().map(ObjectChange::id).filter(|id| id.kind == kind).map(|id| id.key);
+            let known: BTreeSet<_> = engine.known(kind).cloned().chain(arrived).collect();
+            for key in known.into_iter().filter(|key| !listed.contains(key)) {
+                gone(ObjectId { kind, key }, intake);
+            }
+        }
+    }
+
+    fn recovered(&mut self, kind: Kind) {
+        if self.failing.remove(&kind) {
+            info!(%kind, "the watch works again");
+        }
+    }
+
+    /// A new version; what is kept of it may be the same as before.
+    fn changed(&self, reading: Reading, engine: &Engine, intake: &mut Intake) {
+        let Reading { id, content, ingress } = reading;
+        let mut origin = Origin::default();
+        if let Some(IngressState { class, seen }) = ingress {
+            // Byte for byte, as knative.dev/networking's class filter has it; foreign objects are not kept.
+            if class.as_deref() != Some(&self.class) {
+                if engine.knows(&id) {
+                    gone(id, intake);
+                }
+                return;
+            }
+            origin.incumbent = seen.is_ready();
+            intake.seen.push((id.key.clone(), Some(seen)));
+        }
+        match content {
+            Ok(object) if engine.is_current(&object) => {}
+            Ok(object) => intake.changes.push(ObjectChange::Apply(object, origin)),
+            Err(fault) => intake.changes.push(ObjectChange::Unreadable(id, fault)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("phases", &self.phases).field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+fn gone(id: ObjectId, intake: &mut Intake) {
+    if id.kind == Kind::Ingress {
+        intake.seen.push((id.key.clone(), None));
+    }
+    intake.changes.push(ObjectChange::Remove(id));
+}

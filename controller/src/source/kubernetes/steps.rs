@@ -1,0 +1,128 @@
+//! The watches of all kinds as one stream of steps.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{BoxStream, SelectAll, select_all};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use serde_json::Value;
+
+use super::watched::{Read, Watched};
+use crate::api::ingress::CLASS_ANNOTATION;
+use crate::api::{ConfigMap, EndpointSlice, FieldFault, Ingress, Kind, Object, ObjectId, Secret, Service};
+use crate::status::Seen;
+
+/// Knative's ConfigMap that names the default ingress class.
+pub(super) const CONFIG_NETWORK: &str = "config-network";
+
+/// One step of a watch.
+pub(super) enum Step {
+    /// All objects of a kind are listed anew; those that do not come are gone.
+    Listing(Kind),
+    /// One object of the list.
+    Listed(Reading),
+    /// The list is complete.
+    Complete(Kind),
+    /// An object is new or has a new version.
+    Changed(Reading),
+    /// An object is gone.
+    Gone(ObjectId),
+    /// The watch has failed; it goes on by itself.
+    Failed(Kind, watcher::Error),
+}
+
+/// One version of an object.
+pub(super) struct Reading {
+    /// Which object.
+    pub(super) id: ObjectId,
+    /// Its content, or the field that cannot be read.
+    pub(super) content: Result<Object, FieldFault>,
+    /// What else is known of a KIngress.
+    pub(super) ingress: Option<IngressState>,
+}
+
+/// What of a KIngress its content does not keep.
+pub(super) struct IngressState {
+    /// The ingress class, if it has one.
+    pub(super) class: Option<String>,
+    /// Version and status.
+    pub(super) seen: Seen,
+}
+
+impl IngressState {
+    fn read(object: &Value) -> Self {
+        let annotations = object.pointer("/metadata/annotations");
+        let class = annotations.and_then(|all| all.get(CLASS_ANNOTATION)?.as_str()).map(str::to_owned);
+        Self { class, seen: Seen::read(object) }
+    }
+}
+
+/// Steps of all kinds.
+pub(super) type Steps = SelectAll<BoxStream<'static, Step>>;
+
+/// Begins to watch; nothing is sent before the stream is polled.
+///
+/// Of Secrets only those of type `kubernetes.io/tls` are read, of ConfigMaps only `config-network`.
+pub(super) fn steps(client: &Client, system_namespace: &str) -> Steps {
+    let tls = watcher::Config::default().fields("type=kubernetes.io/tls");
+    let config = watcher::Config::default().fields(&format!("metadata.name={CONFIG_NETWORK}"));
+    let all = watcher::Config::default;
+    select_all([
+        steps_of::<Ingress>(Api::all(client.clone()), all()),
+        steps_of::<Service>(Api::all(client.clone()), all()),
+        steps_of::<EndpointSlice>(Api::all(client.clone()), all()),
+        steps_of::<Secret>(Api::all(client.clone()), tls),
+        steps_of::<ConfigMap>(Api::namespaced(client.clone(), system_namespace), config),
+    ])
+}
+
+/// The kinds of [`steps`].
+pub(super) const KINDS: [Kind; 5] = [Kind::Ingress, Kind::Service, Kind::EndpointSlice, Kind::Secret, Kind::ConfigMap];
+
+fn steps_of<T: Watched>(api: Api<Read<T>>, config: watcher::Config) -> BoxStream<'static, Step> {
+    let step = |event| match event {
+        Ok(Event::Init) => Step::Listing(T::KIND),
+        Ok(Event::InitApply(read)) => Step::Listed(reading(read)),
+        Ok(Event::InitDone) => Step::Complete(T::KIND),
+        Ok(Event::Apply(read)) => Step::Changed(reading(read)),
+        Ok(Event::Delete(read)) => Step::Gone(read.id()),
+        Err(error) => Step::Failed(T::KIND, error),
+    };
+    watcher(api, config).backoff(Retry::default()).map(step).boxed()
+}
+
+fn reading<T: Watched>(read: Read<T>) -> Reading {
+    let ingress = (T::KIND == Kind::Ingress).then(|| IngressState::read(read.value()));
+    let unreadable = |(field, problem)| FieldFault::new(field, problem, "write it as the kind's reference has it");
+    Reading { id: read.id(), content: read.content().map_err(unreadable), ingress }
+}
+
+/// Doubling pauses from 100 ms to 1 s between attempts, so that no return of the API server is
+/// noticed late.
+#[derive(Debug)]
+struct Retry(Duration);
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self(Duration::from_millis(100))
+    }
+}
+
+impl Iterator for Retry {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.0;
+        self.0 = (self.0 * 2).min(Duration::from_secs(1));
+        Some(pause)
+    }
+}
+
+impl Backoff for Retry {
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+}

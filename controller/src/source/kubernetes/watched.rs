@@ -1,0 +1,243 @@
+//! Objects as a watch delivers them, cut to what is kept.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta as WireMeta;
+use kube::core::NamespaceResourceScope;
+use net_pingora_routing::ObjectKey;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::api::core::SERVICE_NAME_LABEL;
+use crate::api::ingress::CLASS_ANNOTATION;
+use crate::api::{ConfigMap, EndpointSlice, Ingress, Kind, Object, ObjectId, ObjectMeta, Secret, Service};
+
+/// A kind that is watched.
+pub(super) trait Watched: DeserializeOwned + Clone + Debug + Send + 'static {
+    /// The kind.
+    const KIND: Kind;
+    /// Its group, version and plural in the API.
+    const API: (&'static str, &'static str, &'static str);
+    /// Drops what is not needed.
+    fn trim(&mut self);
+    /// The object.
+    fn into_object(self) -> Object;
+}
+
+/// One object of a watch; what cannot be read stops no other.
+#[derive(Clone, Debug)]
+pub(super) struct Read<T> {
+    /// Name, namespace and version, for the watch.
+    wire: WireMeta,
+    /// The object as JSON, until [`Read::content`] takes it.
+    value: Value,
+    kind: std::marker::PhantomData<T>,
+}
+
+impl<T: Watched> Read<T> {
+    /// Which object it is.
+    pub(super) fn id(&self) -> ObjectId {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        ObjectId { kind: T::KIND, key: ObjectKey::new(&text(&self.wire.namespace), &text(&self.wire.name)) }
+    }
+
+    /// The object's JSON.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// The field that cannot be read, and why.
+    pub(super) fn content(self) -> Result<Object, (String, String)> {
+        let mut content: T = serde_path_to_error::deserialize(self.value)
+            .map_err(|error| (error.path().to_string(), error.inner().to_string()))?;
+        content.trim();
+        Ok(content.into_object())
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Read<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(deserializer)?;
+        drop_nulls(&mut value);
+        let text = |field: &str| Some(value.get("metadata")?.get(field)?.as_str()?.to_owned());
+        let wire = WireMeta {
+            name: text("name"),
+            namespace: text("namespace"),
+            resource_version: text("resourceVersion"),
+            ..WireMeta::default()
+        };
+        Ok(Self { wire, value, kind: std::marker::PhantomData })
+    }
+}
+
+/// Go writes lists and maps that are not set as `null`.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+impl<T: Watched> kube::Resource for Read<T> {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        T::KIND.to_string().into()
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        T::API.0.into()
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        T::API.1.into()
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        T::API.2.into()
+    }
+
+    fn meta(&self) -> &WireMeta {
+        &self.wire
+    }
+
+    fn meta_mut(&mut self) -> &mut WireMeta {
+        &mut self.wire
+    }
+}
+
+/// Keeps the one annotation and the one label that are read.
+fn trim(metadata: &mut ObjectMeta) {
+    metadata.annotations.retain(|name, _| name == CLASS_ANNOTATION);
+    metadata.labels.retain(|name, _| name == SERVICE_NAME_LABEL);
+}
+
+impl Watched for Ingress {
+    const KIND: Kind = Kind::Ingress;
+    const API: (&'static str, &'static str, &'static str) =
+        ("networking.internal.knative.dev", "v1alpha1", "ingresses");
+
+    fn trim(&mut self) {
+        trim(&mut self.metadata);
+    }
+
+    fn into_object(self) -> Object {
+        Object::Ingress(Arc::new(self.with_defaults()))
+    }
+}
+
+impl Watched for Service {
+    const KIND: Kind = Kind::Service;
+    const API: (&'static str, &'static str, &'static str) = ("", "v1", "services");
+
+    fn trim(&mut self) {
+        trim_unversioned(&mut self.metadata);
+    }
+
+    fn into_object(self) -> Object {
+        Object::Service(Arc::new(self))
+    }
+}
+
+impl Watched for EndpointSlice {
+    const KIND: Kind = Kind::EndpointSlice;
+    const API: (&'static str, &'static str, &'static str) = ("discovery.k8s.io", "v1", "endpointslices");
+
+    fn trim(&mut self) {
+        trim_unversioned(&mut self.metadata);
+    }
+
+    fn into_object(self) -> Object {
+        Object::EndpointSlice(Arc::new(self))
+    }
+}
+
+impl Watched for Secret {
+    const KIND: Kind = Kind::Secret;
+    const API: (&'static str, &'static str, &'static str) = ("", "v1", "secrets");
+
+    fn trim(&mut self) {
+        trim_unversioned(&mut self.metadata);
+    }
+
+    fn into_object(self) -> Object {
+        Object::Secret(Arc::new(self))
+    }
+}
+
+impl Watched for ConfigMap {
+    const KIND: Kind = Kind::ConfigMap;
+    const API: (&'static str, &'static str, &'static str) = ("", "v1", "configmaps");
+
+    fn trim(&mut self) {
+        trim_unversioned(&mut self.metadata);
+        self.data.remove("_example");
+    }
+
+    fn into_object(self) -> Object {
+        Object::ConfigMap(Arc::new(self))
+    }
+}
+
+/// Of all kinds but KIngress nobody asks for a version.
+fn trim_unversioned(metadata: &mut ObjectMeta) {
+    trim(metadata);
+    *metadata = ObjectMeta {
+        namespace: std::mem::take(&mut metadata.namespace),
+        name: std::mem::take(&mut metadata.name),
+        labels: std::mem::take(&mut metadata.labels),
+        ..ObjectMeta::default()
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_keeps_only_what_is_read() {
+        let object = json!({
+            "metadata": {"namespace": "n", "name": "i", "uid": "u", "generation": 2, "resourceVersion": "7",
+                "annotations": {CLASS_ANNOTATION: "c", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
+                "labels": {"app": "x"}, "managedFields": [{}]},
+            "spec": {"rules": [{"hosts": ["a"], "http": {"paths": [{"splits": [{"serviceName": "s"}]}]}}]},
+        });
+        let read: Read<Ingress> = serde_json::from_value(object).unwrap();
+        assert_eq!(read.id(), ObjectId { kind: Kind::Ingress, key: ObjectKey::new("n", "i") });
+        let Ok(Object::Ingress(ingress)) = read.content() else { panic!("not read") };
+        assert_eq!(ingress.metadata.annotations.len(), 1);
+        assert!(ingress.metadata.labels.is_empty());
+        assert_eq!((ingress.metadata.uid.as_str(), ingress.metadata.generation), ("u", 2));
+        assert_eq!(ingress.spec.rules[0].visibility, "ExternalIP");
+    }
+
+    #[test]
+    fn null_is_what_is_not_set() {
+        let object = json!({"metadata": {"namespace": "n", "name": "s", "labels": null}, "endpoints": null,
+            "ports": [{"name": "http", "port": null}]});
+        let read: Read<EndpointSlice> = serde_json::from_value(object).unwrap();
+        let Ok(Object::EndpointSlice(slice)) = read.content() else { panic!("not read") };
+        assert_eq!((slice.endpoints.len(), slice.ports.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_still_has_a_name() {
+        let object = json!({"metadata": {"namespace": "n", "name": "s"}, "spec": {"ports": "none"}});
+        let read: Read<Service> = serde_json::from_value(object).unwrap();
+        assert_eq!(read.id().key, ObjectKey::new("n", "s"));
+        assert_eq!(read.content().unwrap_err().0, "spec.ports");
+    }
+}

@@ -1,0 +1,117 @@
+//! Writes to the API server, a few at a time.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use kube::Client;
+use kube::api::{Patch, PatchParams, Request};
+use net_pingora_routing::ObjectKey;
+use serde::de::IgnoredAny;
+use serde_json::json;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::seen::{Release, Status};
+
+/// Writes on their way at once.
+const AT_ONCE: usize = 16;
+/// How long the API server may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// One write.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// The status of a KIngress.
+    Status {
+        /// Which object of that name.
+        uid: Box<str>,
+        /// What it is to be.
+        status: Box<Status>,
+    },
+    /// The shared finalizer of a KIngress that is being deleted is taken off.
+    Release {
+        /// Which object of that name.
+        uid: Box<str>,
+        /// What stays.
+        release: Release,
+    },
+}
+
+/// A write and the object it is for.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Which KIngress.
+    pub key: ObjectKey,
+    /// What to write.
+    pub write: Write,
+}
+
+/// The writes that are on their way.
+pub struct Writer {
+    client: Client,
+    running: FuturesUnordered<BoxFuture<'static, (ObjectKey, bool)>>,
+}
+
+impl Writer {
+    /// A writer that has nothing to do.
+    pub fn new(client: Client) -> Self {
+        Self { client, running: FuturesUnordered::new() }
+    }
+
+    /// Whether another write may begin.
+    pub fn has_room(&self) -> bool {
+        self.running.len() < AT_ONCE
+    }
+
+    /// Begins a write.
+    pub fn begin(&mut self, work: Work) {
+        let client = self.client.clone();
+        self.running.push(Box::pin(async move {
+            let written = timeout(DEADLINE, write(client, &work)).await;
+            let written = written.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+            if let Err(error) = &written {
+                warn!(ingress = %work.key, error, "the status could not be written and is tried again");
+            }
+            (work.key, written.is_ok())
+        }));
+    }
+
+    /// The next write that has ended, and whether it succeeded; never when there is none.
+    pub async fn ended(&mut self) -> (ObjectKey, bool) {
+        match self.running.next().await {
+            Some(ended) => ended,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("running", &self.running.len()).finish_non_exhaustive()
+    }
+}
+
+/// Writes; an object that is gone needs no write any more, and one made anew is refused by its uid.
+async fn write(client: Client, work: &Work) -> Result<(), String> {
+    let ObjectKey { namespace, name } = &work.key;
+    let api = Request::new(format!("/apis/networking.internal.knative.dev/v1alpha1/namespaces/{namespace}/ingresses"));
+    let parameters = PatchParams::default();
+    let request = match &work.write {
+        Write::Status { uid, status } => {
+            let patch = json!({"metadata": {"uid": uid}, "status": status.json()});
+            api.patch_subresource("status", name, &parameters, &Patch::Merge(patch))
+        }
+        Write::Release { uid, release } => {
+            let Release { resource_version, others } = release;
+            let metadata = json!({"uid": uid, "resourceVersion": resource_version, "finalizers": others});
+            api.patch(name, &parameters, &Patch::Merge(json!({"metadata": metadata})))
+        }
+    };
+    match client.request::<IgnoredAny>(request.map_err(|error| error.to_string())?).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,119 @@
+//! The control plane on Kubernetes: its thread, and what it takes from the command line.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use net_pingora_config::{Pod, ServeArgs, pod, system_namespace};
+use net_pingora_controller::kubernetes::{Cluster, connect};
+use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
+use net_pingora_controller::{Control, Engine, Patiences, Peers, Settings};
+use net_pingora_replicas::{Channel, Replicas, Served};
+use net_pingora_routing::{CertificateCell, ObjectKey, TableCell};
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::server::ControlPlane;
+
+/// The watches of a KIngress and of its Services are not in step; this far apart they may be.
+const PATIENCE: Patiences = Patiences { version: Duration::from_secs(10), endpoints: Duration::from_secs(1) };
+
+/// The name of the Lease, and of the service account that replicas prove.
+const NAME: &str = "net-pingora";
+
+/// What the data plane reads, complete from the first moment on.
+pub(crate) struct Synced {
+    /// The routes.
+    pub(crate) table: Arc<TableCell>,
+    /// The certificates.
+    pub(crate) certificates: Arc<CertificateCell>,
+    /// The thread that keeps both.
+    pub(crate) control: ControlPlane,
+}
+
+/// Starts the control plane on a thread of its own and waits until every cache is complete.
+pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<Synced> {
+    let args = args.clone();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let ((send_synced, synced), (send_failed, failed)) = (oneshot::channel(), oneshot::channel());
+    let (leads, resign) = oneshot::channel();
+    thread::Builder::new().name("control".to_owned()).spawn(move || {
+        let outcome = runtime.block_on(run(&args, send_synced, resign));
+        if let Err(error) = outcome {
+            // Nobody listens when the process ends anyway.
+            let _ = send_failed.send(error);
+        }
+    })?;
+    let control = ControlPlane { failed, leads: Some(leads) };
+    match synced.await {
+        Ok((table, certificates)) => Ok(Synced { table, certificates, control }),
+        Err(_) => Err(control.failed.await.unwrap_or_else(|_| anyhow::anyhow!("the control plane has ended"))),
+    }
+}
+
+async fn run(
+    args: &ServeArgs,
+    synced: oneshot::Sender<(Arc<TableCell>, Arc<CertificateCell>)>,
+    resign: oneshot::Receiver<()>,
+) -> anyhow::Result<()> {
+    let client = connect().await?;
+    let (namespace, pod) = (system_namespace(), pod());
+    let (objects, served) = (&args.source.objects, Served::default());
+    let cluster = Cluster::new(&client, &objects.class, &namespace);
+    let internal_service = objects.internal_service();
+    let engine = Engine::new(Settings {
+        class: objects.class.clone(),
+        internal_service: internal_service.clone(),
+        patience: PATIENCE,
+    });
+    let board = Board::new(BoardSettings {
+        me: pod
+            .as_ref()
+            .map_or(Me::Alone, |pod| Me::Pod { service: service_key(&internal_service), name: pod.name.clone() }),
+        addresses: Addresses { public: args.cluster.external_service().into(), private: internal_service.into() },
+        replica_timeout: args.cluster.replica_timeout,
+    });
+    let settings = replicas(args, &namespace, pod);
+    let (replicas, leadership, reports) =
+        Replicas::start(settings, client.clone(), served.clone()).context("cannot take part in the election")?;
+    let peers = Peers { served, leadership, reports };
+    let control = Control::start(client, cluster, engine, board, peers).await;
+    // The other end is gone when the process ends already.
+    let _ = synced.send((control.engine().table(), control.engine().certificates()));
+    // The table is kept until the last request has ended.
+    let resigning = async move {
+        // Whoever held the other end drains, or has ended.
+        let _ = resign.await;
+        replicas.release().await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        never = control.run(|_| {}) => match never {},
+        () = resigning => Ok(()),
+    }
+}
+
+/// Namespace and name of a Service by its full DNS name.
+fn service_key(host: &str) -> ObjectKey {
+    let mut labels = host.split('.');
+    let (name, namespace) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+    ObjectKey::new(namespace, name)
+}
+
+fn replicas(args: &ServeArgs, namespace: &str, pod: Option<Pod>) -> net_pingora_replicas::Settings {
+    let listen = args.cluster.replicas;
+    let channel = pod.as_ref().map(|pod| Channel {
+        listen,
+        advertised: SocketAddr::new(pod.address, listen.port()),
+        token_file: args.cluster.replica_token.clone(),
+        service_account: NAME.to_owned(),
+    });
+    net_pingora_replicas::Settings {
+        identity: pod.map_or_else(|| format!("process-{}", std::process::id()), |pod| pod.name),
+        namespace: namespace.to_owned(),
+        lease: NAME.to_owned(),
+        channel,
+    }
+}

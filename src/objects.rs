@@ -1,0 +1,60 @@
+//! The objects, read once: from a folder or from a cluster.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use net_pingora_config::{ObjectArgs, system_namespace};
+use net_pingora_controller::kubernetes::{Cluster, connect};
+use net_pingora_controller::{Engine, Fault, Loaded, Patiences, Settings};
+use tokio::runtime;
+use tokio::time::timeout;
+
+/// How long the API server may take to list everything.
+const CLUSTER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Objects that were read once.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    /// What they make.
+    pub(crate) engine: Engine,
+    /// Everything wrong.
+    pub(crate) faults: Vec<Fault>,
+    /// What is worth knowing and no fault.
+    pub(crate) notices: Vec<String>,
+    /// How many they are.
+    pub(crate) count: usize,
+}
+
+/// Reads the folder, or else the cluster.
+pub(crate) fn read(from: Option<&Path>, args: &ObjectArgs) -> anyhow::Result<Objects> {
+    if let Some(dir) = from {
+        let Loaded { engine, directory, faults, notices } = load(dir, args)?;
+        return Ok(Objects { engine, faults, notices, count: directory.objects() });
+    }
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let client = connect().await?;
+        let mut engine = Engine::new(settings(args));
+        let mut cluster = Cluster::new(&client, &args.class, &system_namespace());
+        let reading = timeout(CLUSTER_DEADLINE, cluster.read(&engine)).await;
+        let changes = reading.context("the cluster does not answer; see KUBECONFIG")?.changes;
+        let count = changes.len();
+        let applied = engine.apply(changes);
+        Ok(Objects { engine, faults: applied.faults, notices: applied.notices, count })
+    })
+}
+
+/// Reads the objects of a folder, to be watched.
+///
+/// Faults of files and objects are in what it returns; only a folder that cannot be read is an error.
+pub(crate) fn load(dir: &Path, args: &ObjectArgs) -> anyhow::Result<Loaded> {
+    fs::read_dir(dir).with_context(|| format!("cannot read {}; name a folder of manifests", dir.display()))?;
+    Ok(net_pingora_controller::load(dir, settings(args)))
+}
+
+/// What the control plane is told; a folder changes as its user saves it, so nothing waits.
+pub(crate) fn settings(args: &ObjectArgs) -> Settings {
+    let (class, internal_service) = (args.class.clone(), args.internal_service());
+    Settings { class, internal_service, patience: Patiences::default() }
+}
