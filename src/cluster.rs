@@ -87,7 +87,7 @@ async fn run(
         // Whoever held the other end drains, or has ended.
         let _ = resign.await;
         replicas.release().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         never = control.run(|_| {}) => match never {},

@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod completion;
 mod demo;
+mod doctor;
 mod explain;
 mod log;
 mod objects;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut stdout().lock()),
         Command::Explain(args) => explain::run(&args, &mut stdout().lock()),
+        Command::Doctor(args) => doctor::run(&args, &mut stdout().lock()),
         Command::Completion(args) => completion::run(args, &mut stdout().lock()),
     };
     outcome.unwrap_or_else(|error| {

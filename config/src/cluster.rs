@@ -17,7 +17,7 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "HOST", env = "NET_PINGORA_EXTERNAL_SERVICE")]
     pub external_service: Option<String>,
 
-    /// Where the leader listens for what the other replicas serve; only with POD_NAME and POD_IP set
+    /// Where the leader listens for what the other replicas serve; only with `POD_NAME` and `POD_IP` set
     #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_REPLICAS", default_value = "[::]:9002")]
     pub replicas: SocketAddr,
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{ExplainArgs, ObjectArgs, ServeArgs};
+use crate::{DoctorArgs, ExplainArgs, ObjectArgs, ServeArgs};
 
 /// The ingress gateway for Knative, on Pingora.
 ///
@@ -62,6 +62,13 @@ pub enum Command {
     /// the splits that serve the URL, and says of every other path of the host why it does not.
     /// Nothing is sent and nothing listens.
     Explain(ExplainArgs),
+
+    /// Tell what a cluster lacks until it serves requests, and what to do
+    ///
+    /// It asks the cluster of KUBECONFIG, or the one this pod runs in, and prints one line a check:
+    /// `ok`, `warn` or `FAIL`, what was checked, what was found and, where something is wrong, what
+    /// to do. Nothing is changed.
+    Doctor(DoctorArgs),
 
     /// Print the completion script for a shell
     Completion(CompletionArgs),

@@ -1,23 +1,22 @@
 //! From changed objects to what the data plane reads, one batch at a time.
 
+mod admission;
 mod outcome;
 mod patience;
 mod served;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net_pingora_routing::{
-    Backend, BackendKey, CertificateCell, Change, Host, ObjectKey, Publisher, TableCell, Target, Upstream,
-};
+use net_pingora_routing::{Backend, BackendKey, CertificateCell, Change, Host, ObjectKey, Publisher, TableCell};
 
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;
 use self::served::{Served, ServedCells};
-use crate::api::ingress::CLASS_ANNOTATION;
-use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId, validate};
-use crate::backends::{Backends, service_of};
+use crate::api::{FieldFault, Ingress, Kind, ObjectId};
+use crate::backends::Backends;
 use crate::certificates::Certificates;
 use crate::compile::service::InternalService;
 use crate::compile::{ingress as compile, secret, service};
@@ -169,129 +168,6 @@ impl Engine {
         self.publish(&mut batch);
         batch.applied.took = detected.elapsed();
         batch.applied
-    }
-
-    /// The change as the store may see it: valid, with defaults, of our class.
-    fn admit(&mut self, change: ObjectChange, batch: &mut Batch) -> Option<ObjectChange> {
-        let (object, origin) = match change {
-            ObjectChange::Apply(object, origin) => (object, origin),
-            ObjectChange::Unreadable(id, fault) => {
-                self.reject(&id, &Origin::default(), vec![fault], batch);
-                return None;
-            }
-            ObjectChange::Remove(id) => {
-                self.accept(&id);
-                return Some(ObjectChange::Remove(id));
-            }
-        };
-        let id = object.id();
-        let object = match object {
-            Object::Ingress(ingress) => {
-                if let Some(notice) = self.foreign(&ingress) {
-                    batch.applied.notices.push(notice);
-                    self.accept(&id);
-                    return Some(ObjectChange::Remove(id));
-                }
-                Object::Ingress(Arc::new(Arc::unwrap_or_clone(ingress).with_defaults()))
-            }
-            other => other,
-        };
-        let faults = validate(&object);
-        if faults.is_empty() {
-            self.accept(&id);
-            return Some(ObjectChange::Apply(object, origin));
-        }
-        self.reject(&id, &origin, faults, batch);
-        None
-    }
-
-    /// The latest version of the object is in the store, or it is gone.
-    fn accept(&mut self, id: &ObjectId) {
-        if id.kind == Kind::Ingress {
-            self.rejected.remove(&id.key);
-        }
-    }
-
-    /// The latest version of the object cannot be used.
-    fn reject(&mut self, id: &ObjectId, origin: &Origin, faults: Vec<FieldFault>, batch: &mut Batch) {
-        batch.applied.faults.extend(faults.iter().map(|fault| Fault::of(id, origin, fault.clone())));
-        if id.kind == Kind::Ingress {
-            batch.applied.affected.insert(id.key.clone());
-            self.rejected.insert(id.key.clone(), faults);
-        }
-    }
-
-    /// Why a KIngress is not ours, if it is not.
-    fn foreign(&self, ingress: &Ingress) -> Option<String> {
-        let key = ingress.metadata.key();
-        let class = &self.class;
-        match ingress.metadata.annotations.get(CLASS_ANNOTATION) {
-            Some(given) if given == class => None,
-            Some(given) => Some(format!(
-                "Ingress {key} is left to its class {given:?}; to serve it here, write {CLASS_ANNOTATION}: {class}"
-            )),
-            None => Some(format!(
-                "Ingress {key} has no class and is skipped; to serve it here, write the annotation {CLASS_ANNOTATION}: {class}"
-            )),
-        }
-    }
-
-    /// Sets the cells of Services that changed; the table stays as it is.
-    ///
-    /// The last endpoints stay a little while, because their successors may be on their way
-    /// (selectorless Services, whose slices are mirrored from Endpoints objects).
-    fn refresh_backends(&mut self, touched: &Touched, now: Instant) {
-        let over: BTreeSet<_> = self.lingering.over(now).iter().map(service_of).collect();
-        let changed: BTreeSet<_> = touched.services.union(&touched.endpoints).chain(&over).collect();
-        for cell in changed.into_iter().flat_map(|service| self.backends.of_service(service)) {
-            let (last, next) = (cell.endpoints(), self.resolve(cell));
-            let empty = matches!(&next.target, Target::Endpoints(endpoints) if endpoints.as_slice().is_empty());
-            if empty && !last.as_slice().is_empty() && self.lingering.waits(&cell.key, now) {
-                continue;
-            }
-            self.lingering.forget(&cell.key);
-            cell.set(next);
-        }
-        // Cells that were dropped meanwhile.
-        for key in self.lingering.over(now) {
-            self.lingering.forget(&key);
-        }
-    }
-
-    fn resolve(&self, cell: &Backend) -> Upstream {
-        service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints())
-    }
-
-    /// Adds the KIngress objects that waited for their backends and need not wait any more.
-    fn end_waits(&mut self, touched: &mut Touched, batch: &mut Batch) {
-        let now = batch.applied.detected;
-        let services = touched.services.union(&touched.endpoints);
-        let helped = services.flat_map(|service| self.store.ingresses_of_service(service));
-        let helped: Vec<_> = helped.filter(|key| self.held.has(key)).cloned().collect();
-        touched.ingresses.extend(helped);
-        touched.ingresses.extend(self.held.over(now));
-        let waiting: Vec<_> = touched.ingresses.iter().filter(|key| self.waits(key, now)).cloned().collect();
-        for key in waiting {
-            touched.ingresses.remove(&key);
-            batch.applied.affected.insert(key);
-        }
-    }
-
-    /// Whether the served version stays because a backend that is new in the latest is not there yet.
-    fn waits(&mut self, key: &ObjectKey, now: Instant) -> bool {
-        let incomplete = |engine: &Self| {
-            let (served, (latest, _)) = (engine.served.get(key)?, engine.store.ingress(key)?);
-            // A refused version is served whenever its hosts are free; it must not change meanwhile.
-            let may_wait = served.ingress != *latest && engine.claims.refusal(key).is_none();
-            let mut fresh =
-                outcome::loaded_splits(latest).filter(|split| !served.backends.contains(&compile::backend_key(split)));
-            Some(may_wait && fresh.any(|split| !engine.is_there(split)))
-        };
-        if incomplete(self).unwrap_or(false) && self.held.waits(key, now) {
-            return true;
-        }
-        self.held.forget(key);
-        false
     }
 
     /// Decides who owns the hosts of changed KIngress objects, and serves who does.

@@ -46,7 +46,7 @@ fn every_fault_is_one_line_with_file_line_object_field_and_fix() {
         (
             vec![("a.yaml", ingress("a", "a.example", "one") + tls), ("s.yaml", service("one"))],
             "a.yaml:20: Ingress default/a: spec.tls[0].secretName: \
-             there is no Secret default/t; add it, or name one that exists",
+             there is no Secret default/t; add it, of type kubernetes.io/tls, or name one that exists",
         ),
         (
             vec![

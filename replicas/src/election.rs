@@ -2,6 +2,8 @@
 
 mod elector;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -104,14 +106,14 @@ impl Election {
 
     /// Takes part until it is dropped.
     pub(crate) async fn run(mut self) {
-        let mut retired = None;
+        let mut retired: Option<oneshot::Sender<()>> = None;
         loop {
             let began = Instant::now();
             let result = self.attempt().await;
             self.log(result);
             if let Some(done) = retired.take() {
                 // Whoever asked may have stopped waiting.
-                let _: Result<(), ()> = oneshot::Sender::send(done, ());
+                let _ = done.send(());
             }
             let now = Instant::now();
             self.elector.tick(now);

@@ -39,7 +39,9 @@ impl Served {
     pub fn apply(&self, changes: Vec<(ObjectKey, Option<Version>)>) {
         self.0.send_if_modified(|state| {
             let before = state.changes;
-            changes.into_iter().for_each(|change| state.apply(change));
+            for change in changes {
+                state.apply(change);
+            }
             let kept = state.versions.len().max(MIN_LOG);
             state.log.drain(..state.log.len().saturating_sub(kept));
             state.changes != before
@@ -124,8 +126,8 @@ impl Feed {
 mod tests {
     use super::*;
 
-    fn key(name: impl ToString) -> ObjectKey {
-        ObjectKey::new("ns", &name.to_string())
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
     }
 
     fn version(generation: i64) -> Version {
@@ -166,15 +168,16 @@ mod tests {
     fn a_reader_far_behind_is_told_everything_and_the_log_stays_bounded() {
         let served = Served::default();
         let (mut behind, mut near) = (served.feed(), served.feed());
-        (behind.take(), near.take());
+        behind.take();
+        near.take();
         for generation in 0..1000 {
-            served.apply((0..5).map(|name| (key(name), Some(version(generation)))).collect());
+            served.apply((0..5).map(|name| (key(&name.to_string()), Some(version(generation)))).collect());
             near.take();
         }
         assert_eq!(served.0.borrow().log.len(), MIN_LOG);
-        served.apply(vec![(key(0), None)]);
-        assert_eq!(sorted(near.take()), Some((false, vec![(key(0), None)])));
-        let all: Vec<_> = (1..5).map(|name| (key(name), Some(version(999)))).collect();
+        served.apply(vec![(key("0"), None)]);
+        assert_eq!(sorted(near.take()), Some((false, vec![(key("0"), None)])));
+        let all: Vec<_> = (1..5).map(|name| (key(&name.to_string()), Some(version(999)))).collect();
         assert_eq!(sorted(behind.take()), Some((true, all)));
     }
 }

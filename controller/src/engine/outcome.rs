@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use net_pingora_routing::{ObjectKey, Target};
+use net_pingora_routing::{EndpointSet, ObjectKey, Target};
 
 use super::Engine;
 use crate::api::ingress::Split;
@@ -107,7 +107,7 @@ impl Engine {
 
     /// Whether some request could be sent to the split's backend now.
     pub(super) fn is_there(&self, split: &Split) -> bool {
-        let upstream = service::resolve(&backend_key(split), &self.store, &self.internal, &Default::default());
+        let upstream = service::resolve(&backend_key(split), &self.store, &self.internal, &EndpointSet::default());
         match upstream.target {
             Target::Endpoints(endpoints) => !endpoints.as_slice().is_empty(),
             Target::Missing(_) => false,

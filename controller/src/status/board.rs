@@ -190,6 +190,9 @@ impl Board {
         if settled && !progress.is_failure() {
             return None;
         }
+        if matches!(progress, Progress::Waiting(_)) {
+            self.later.insert((self.patience_ends(entry), key.clone()));
+        }
         if progress != Progress::Ready && !progress.is_failure() && now < since + QUIET {
             self.later.insert((since + QUIET, key.clone()));
             return None;
@@ -215,11 +218,16 @@ impl Board {
         let others = self.required.iter().filter(|replica| *replica != name);
         let missing: Vec<_> =
             others.filter(|replica| !self.is_served_by(replica, key, &entry.seen.version)).cloned().collect();
-        let since = self.leading.map_or(entry.since, |leading| leading.max(entry.since));
-        if missing.is_empty() || now >= since + self.settings.replica_timeout {
+        if missing.is_empty() || now >= self.patience_ends(entry) {
             return Progress::Ready;
         }
         Progress::Waiting(format!("not yet served by: {}", missing.join(", ")))
+    }
+
+    /// When replicas that do not answer block this version no more.
+    fn patience_ends(&self, entry: &Entry) -> Instant {
+        // A new leader gives them the time to find it.
+        self.leading.map_or(entry.since, |leading| leading.max(entry.since)) + self.settings.replica_timeout
     }
 
     fn is_served_by(&self, replica: &str, key: &ObjectKey, version: &Version) -> bool {
@@ -238,3 +246,6 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

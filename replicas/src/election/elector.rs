@@ -67,12 +67,10 @@ impl Elector {
             Some(record) if !ours && !self.follows(&record) => self.state = State::Following { record, seen: now },
             _ => {}
         }
-        match (ours, self.retired) {
-            (true, true) => Verdict::Release,
-            (false, true) => Verdict::Leave,
-            (true, false) => Verdict::Hold,
-            (false, false) if self.expires().is_none_or(|at| at <= now) => Verdict::Hold,
-            (false, false) => Verdict::Leave,
+        match (self.retired, ours || self.expires().is_none_or(|at| at <= now)) {
+            (true, _) if ours => Verdict::Release,
+            (false, true) => Verdict::Hold,
+            (true | false, _) => Verdict::Leave,
         }
     }
 

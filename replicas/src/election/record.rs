@@ -106,7 +106,11 @@ mod tests {
 
     fn me(identity: &str, address: Option<&str>) -> Leader {
         let address = address.map(|address| address.parse().unwrap());
-        Leader { identity: identity.into(), address, fingerprint: std::array::from_fn(|i| u8::try_from(i * 8).unwrap()) }
+        Leader {
+            identity: identity.into(),
+            address,
+            fingerprint: std::array::from_fn(|i| u8::try_from(i * 8).unwrap()),
+        }
     }
 
     fn second(second: i64) -> Timestamp {
@@ -139,9 +143,13 @@ mod tests {
     #[test]
     fn a_holder_that_does_not_say_how_to_know_it_is_no_leader_to_talk_to() {
         let good = "00".repeat(32);
-        for (fingerprint, known) in
-            [(good.as_str(), true), ("", false), (&good[1..], false), (&good[2..], false), (&good.replace('0', "g"), false)]
-        {
+        for (fingerprint, known) in [
+            (good.as_str(), true),
+            ("", false),
+            (&good[1..], false),
+            (&good[2..], false),
+            (&good.replace('0', "g"), false),
+        ] {
             let mut lease = held("net-pingora", None, &me("a", None), second(1));
             lease.metadata.annotations.as_mut().unwrap().insert(FINGERPRINT.into(), fingerprint.into());
             let record = Record::from(&lease);
