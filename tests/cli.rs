@@ -114,6 +114,7 @@ fn what_cannot_be_read_exits_1_and_wrong_use_2() {
         (&["check", "nowhere"][..], 1),
         (&["explain", "--from", "nowhere", "http://hello.default.example/"], 1),
         (&["check", "a", "b"], 2),
+        (&["doctor", "a"], 2),
         (&["explain", "--from", ".", "hello.default.example"], 2),
         (&["explain", "--from", ".", "-H", "Tag", "http://hello.default.example/"], 2),
         (&["serve", "--from", ".", "--admin", "0.0.0.0:9000"], 2),

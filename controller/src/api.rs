@@ -1,6 +1,7 @@
 //! The objects the control plane reads, with the fields it needs and no others.
 
 pub mod core;
+mod fields;
 pub mod ingress;
 mod meta;
 mod validate;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use net_pingora_routing::ObjectKey;
 
 pub use self::core::{ConfigMap, EndpointSlice, Endpoints, Secret, Service};
+pub use self::fields::Fields;
 pub use self::ingress::Ingress;
 pub use self::meta::{IntOrString, ObjectMeta};
 pub use self::validate::{FieldFault, validate};

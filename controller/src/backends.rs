@@ -1,15 +1,17 @@
 //! The cells of all Service ports that some route sends to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use net_pingora_routing::{Backend, BackendKey, ObjectKey};
+
+use crate::few::Few;
 
 /// Backend cells, kept as long as a served KIngress refers to them.
 #[derive(Debug, Default)]
 pub(crate) struct Backends {
     cells: HashMap<BackendKey, (Arc<Backend>, usize)>,
-    of_service: HashMap<ObjectKey, BTreeSet<BackendKey>>,
+    of_service: HashMap<ObjectKey, Few<BackendKey>>,
 }
 
 impl Backends {
@@ -45,7 +47,7 @@ impl Backends {
 
     /// The cells of a Service's ports.
     pub(crate) fn of_service(&self, service: &ObjectKey) -> impl Iterator<Item = &Arc<Backend>> {
-        let keys = self.of_service.get(service).into_iter().flatten();
+        let keys = self.of_service.get(service).into_iter().flat_map(Few::iter);
         keys.filter_map(|key| self.cells.get(key)).map(|(cell, _)| cell)
     }
 }

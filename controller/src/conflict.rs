@@ -5,11 +5,15 @@
 //! asked again as soon as the host is free.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
 
 /// A host in the table's form.
-type Host = Box<str>;
+type Host = Arc<str>;
+
+/// Hosts that are both wanted and held are kept once.
+type Hosts = Arc<BTreeSet<Host>>;
 
 /// What a KIngress asks for.
 #[derive(Clone, Debug)]
@@ -53,8 +57,8 @@ struct Rank {
 #[derive(Debug)]
 struct Claim {
     rank: Rank,
-    wanted: BTreeSet<Host>,
-    held: BTreeSet<Host>,
+    wanted: Hosts,
+    held: Hosts,
     waits_for: Option<Host>,
 }
 
@@ -101,12 +105,13 @@ impl Claims {
         let Request { key, incumbent, created, hosts } = request;
         self.stop_waiting(&key);
         let held = self.known.remove(&key).map(|claim| claim.held).unwrap_or_default();
-        let wanted = hosts.clone().unwrap_or_default();
+        let gone = hosts.is_none();
+        let wanted = Arc::new(hosts.unwrap_or_default());
         for host in held.difference(&wanted) {
             self.owners.remove(host);
             freed.insert(host.clone());
         }
-        if hosts.is_none() {
+        if gone {
             return Err(key);
         }
         let rank = Rank { contender: !incumbent, undated: created.is_none(), created, key: key.clone() };
@@ -173,7 +178,7 @@ impl Claims {
     /// What is wanted is held from now on; returns the hosts given up.
     fn settle(&mut self, key: &ObjectKey) -> BTreeSet<Host> {
         let Some(claim) = self.known.get_mut(key) else { return BTreeSet::new() };
-        let held = std::mem::replace(&mut claim.held, claim.wanted.clone());
+        let held = std::mem::replace(&mut claim.held, Arc::clone(&claim.wanted));
         held.difference(&claim.wanted).cloned().collect()
     }
 

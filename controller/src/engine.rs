@@ -176,7 +176,8 @@ impl Engine {
             let found = self.store.ingress(key);
             let created = found.and_then(|(ingress, _)| ingress.metadata.creation_timestamp.clone());
             let incumbent = found.is_some_and(|(_, origin)| origin.incumbent);
-            Request { key: key.clone(), incumbent, created, hosts: found.map(|(ingress, _)| compile::hosts(ingress)) }
+            let hosts = found.map(|(ingress, _)| compile::hosts(ingress).into_iter().map(Arc::from).collect());
+            Request { key: key.clone(), incumbent, created, hosts }
         };
         let requests = touched.ingresses.iter().map(request).collect();
         let mut granted = Vec::new();
@@ -228,7 +229,7 @@ impl Engine {
             },
             previous: previous.as_ref(),
             used: Vec::new(),
-            traffic: BTreeMap::new(),
+            traffic: Vec::new(),
         };
         let hosts = compile::compile(&ingress, &mut cells);
         let (used, traffic) = (cells.used, cells.traffic);
@@ -239,11 +240,10 @@ impl Engine {
             batch.secrets.insert(secret);
         }
         if let Some(previous) = previous {
-            batch.removed.extend(previous.hosts);
+            batch.removed.extend(compile::hosts(&previous.ingress));
             previous.backends.iter().for_each(|backend| self.backends.release(backend));
         }
-        let names = hosts.iter().map(|host| host.name().into()).collect();
-        self.served.insert(key.clone(), Served { ingress, hosts: names, backends: used, traffic, certificates });
+        self.served.insert(key.clone(), Served { ingress, backends: used, traffic, certificates });
         batch.set.extend(hosts);
         batch.applied.ingresses.push(key);
     }
@@ -255,7 +255,7 @@ impl Engine {
             self.certificates.unbind(host);
         }
         served.backends.iter().for_each(|backend| self.backends.release(backend));
-        batch.removed.extend(served.hosts);
+        batch.removed.extend(compile::hosts(&served.ingress));
         batch.applied.ingresses.push(key.clone());
     }
 

@@ -22,6 +22,7 @@ mod conflict;
 mod control;
 mod engine;
 mod fault;
+mod few;
 mod references;
 pub mod source;
 pub mod status;

@@ -8,6 +8,7 @@ use net_pingora_routing::ObjectKey;
 use crate::api::core::SERVICE_NAME_LABEL;
 use crate::api::{ConfigMap, EndpointSlice, Endpoints, FieldFault, Ingress, Kind, Object, ObjectId, Secret, Service};
 use crate::fault::Origin;
+use crate::few::Few;
 
 /// One step of a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,7 +233,7 @@ fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
 
 /// From what is referred to, to what refers to it.
 #[derive(Debug, Default)]
-struct Index(HashMap<ObjectKey, BTreeSet<ObjectKey>>);
+struct Index(HashMap<ObjectKey, Few<ObjectKey>>);
 
 impl Index {
     fn change(
@@ -255,7 +256,7 @@ impl Index {
     }
 
     fn get(&self, to: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
-        self.0.get(to).into_iter().flatten()
+        self.0.get(to).into_iter().flat_map(Few::iter)
     }
 }
 

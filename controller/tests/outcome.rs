@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const CLASS: &str = "pingora.ingress.networking.knative.dev";
 /// Longer than any test but the one that waits for its end.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 fn engine(version: Duration, endpoints: Duration) -> Engine {
     Engine::new(Settings {

@@ -120,7 +120,7 @@ mod tests {
 
     /// What is in the way, as a cluster would show it.
     fn others(daemon_sets: &Value, traefik: bool, pools: Option<usize>, refusals: &[(&str, &str)]) -> LoadBalancers {
-        let no_kind = Unread::UnknownKind("ipaddresspools of metallb.io/v1beta1".into());
+        let no_kind = Unread::UnknownKind("list ipaddresspools.metallb.io in all namespaces".into());
         let refusal = |(time, message): &(&str, &str)| {
             json!({
                 "metadata": {}, "involvedObject": {}, "lastTimestamp": time, "message": message
@@ -159,7 +159,7 @@ mod tests {
         let set = |name: &str| {
             json!([{
                 "metadata": { "name": name }, "spec": { "selector": {}, "template": {} },
-                "status": { "numberReady": 0, "desiredNumberScheduled": 2, "currentNumberScheduled": 2, "numberMisscheduled": 0 },
+                "status": { "numberReady": 0, "desiredNumberScheduled": 2 },
             }])
         };
         let (none, ours, traefiks) = (json!([]), set("svclb-net-pingora-1a2b"), set("svclb-traefik-3c4d"));
@@ -207,7 +207,7 @@ mod tests {
         let mut others = others(&json!([]), false, None, &[]);
         others.pools = Err(Unread::Forbidden("list ipaddresspools.metallb.io in all namespaces".into()));
         let line = judge(Some(&service("LoadBalancer", &Value::Null)), &others, "k").to_string();
-        assert!(line.starts_with("warn  address pending, MetalLB: not checked: this user may not list ipaddresspools"));
+        assert!(line.starts_with("FAIL  address pending, MetalLB: not checked: this user may not list ipaddresspools"));
         let line = judge(Some(&service("LoadBalancer", &json!([{ "ip": "10.0.0.1" }]))), &others, "k").to_string();
         assert_eq!(line, "ok    address: 10.0.0.1");
     }

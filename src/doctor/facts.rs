@@ -56,28 +56,19 @@ pub(super) struct Facts {
 pub(super) async fn read(reader: &Reader, place: &Place) -> Facts {
     let (here, there) = (place.namespace.as_str(), place.internal_namespace.as_str());
     let slices = ListParams::default().labels(&format!("kubernetes.io/service-name={}", place.internal));
-    let (
-        deployments,
-        pods,
-        config_network,
-        config_domain,
-        ingresses,
-        service,
-        internal,
-        internal_slices,
-        lease,
-        balancers,
-    ) = tokio::join!(
+    let (deployments, pods, config_network, config_domain, ingresses) = tokio::join!(
         reader.list(here, ListParams::default()),
         reader.list(here, ListParams::default().labels(LABEL)),
         reader.get(here, class::CONFIG_MAP),
         reader.get(here, domain::CONFIG_MAP),
         read_ingresses(reader),
+    );
+    let (service, load_balancers, internal, internal_slices, lease) = tokio::join!(
         reader.get(here, NAME),
+        read_load_balancers(reader, here),
         reader.get(there, &place.internal),
         reader.list(there, slices),
         reader.get(here, NAME),
-        load_balancers(reader, here),
     );
     Facts {
         deployments,
@@ -86,7 +77,7 @@ pub(super) async fn read(reader: &Reader, place: &Place) -> Facts {
         config_domain,
         ingresses,
         service,
-        load_balancers: balancers,
+        load_balancers,
         internal,
         internal_slices,
         lease,
@@ -100,7 +91,7 @@ async fn read_ingresses(reader: &Reader) -> Read<Vec<Ingress>> {
     Ok(alive.map(Ingress::from).collect())
 }
 
-async fn load_balancers(reader: &Reader, namespace: &str) -> LoadBalancers {
+async fn read_load_balancers(reader: &Reader, namespace: &str) -> LoadBalancers {
     let about_us = format!("involvedObject.kind=Service,involvedObject.name={NAME},reason=AllocationFailed");
     let pool = address::pool();
     let (daemon_sets, traefik, pools, refusals) = tokio::join!(

@@ -7,9 +7,9 @@ use std::fmt;
 pub(super) enum Level {
     /// All is well.
     Ok,
-    /// It may be meant so, it may pass, or it could not be checked.
+    /// It may be meant so, or it may pass.
     Warn,
-    /// It keeps requests from being served.
+    /// It keeps requests from being served, or it could not be checked.
     Fail,
 }
 
@@ -30,12 +30,12 @@ impl Finding {
         Self::new(Level::Ok, check, found.into(), String::new())
     }
 
-    /// It may be meant so, it may pass, or it could not be checked.
+    /// It may be meant so, or it may pass.
     pub(super) fn warn(check: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(Level::Warn, check, found.into(), fix.into())
     }
 
-    /// It keeps requests from being served.
+    /// It keeps requests from being served, or it could not be checked.
     pub(super) fn fail(check: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(Level::Fail, check, found.into(), fix.into())
     }

@@ -104,7 +104,8 @@ mod tests {
                 2,
                 3,
                 json!({}),
-                "warn  gateway: 2 of 3 replicas are ready; kubectl describe pod -n k -l app.kubernetes.io/name=net-pingora",
+                "warn  gateway: 2 of 3 replicas are ready; \
+                 kubectl describe pod -n k -l app.kubernetes.io/name=net-pingora",
             ),
             (
                 0,
@@ -129,7 +130,8 @@ mod tests {
                 0,
                 1,
                 waiting("ContainerCreating"),
-                "FAIL  gateway: 0 of 1 replicas are ready; kubectl describe pod -n k -l app.kubernetes.io/name=net-pingora",
+                "FAIL  gateway: 0 of 1 replicas are ready; \
+                 kubectl describe pod -n k -l app.kubernetes.io/name=net-pingora",
             ),
             (
                 0,

@@ -46,7 +46,7 @@ async fn examine(args: &ObjectArgs) -> Vec<Finding> {
     let (client, server) = server::reach().await;
     let Some(client) = client else { return vec![server] };
     let place = Place::new(system_namespace(), &args.internal_service());
-    let facts = facts::read(&Reader::new(client), &place).await;
+    let facts = Box::pin(facts::read(&Reader::new(client), &place)).await;
     let mut findings = vec![server];
     findings.extend(judge(&facts, &place, &args.class));
     findings.push(match question(&facts, &place, &args.class) {

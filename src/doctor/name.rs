@@ -96,12 +96,9 @@ fn judge(question: Question<'_>, found: &Answer, wanted: &Answer) -> Finding {
 mod tests {
     use super::*;
 
-    fn addresses(list: &[&str]) -> Answer {
-        Ok(list.iter().map(|address| address.parse().unwrap()).collect())
-    }
-
     #[test]
     fn a_name_is_well_when_it_leads_to_the_gateway() {
+        let addresses = |list: &[&str]| Answer::Ok(list.iter().map(|address| address.parse().unwrap()).collect());
         let own = Question { host: "a.b.my.example", domain: "my.example", address: "10.0.0.1", namespace: "k" };
         let magic = Question { host: "a.b.10.0.0.2.nip.io", domain: "10.0.0.2.nip.io", ..own };
         let named = Question { address: "lb.example", ..own };

@@ -19,6 +19,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// How many objects are asked for at once.
 const PAGE: u32 = 500;
 
+/// HTTP: the user may not.
+const FORBIDDEN: u16 = 403;
+/// HTTP: there is no such thing.
+const NOT_FOUND: u16 = 404;
+
 /// What was read, or why it was not.
 pub(super) type Read<T> = Result<T, Unread>;
 
@@ -27,7 +32,7 @@ pub(super) type Read<T> = Result<T, Unread>;
 pub(super) enum Unread {
     /// The user may not; the verb, the resource and where.
     Forbidden(String),
-    /// The API server has no such kind.
+    /// The API server has no such kind; the verb, the resource and where.
     UnknownKind(String),
     /// Anything else.
     Failed {
@@ -44,10 +49,11 @@ impl Unread {
         match self {
             Self::Forbidden(what) => {
                 let fix = "set KUBECONFIG for a user who may, or bind a role that allows it";
-                Finding::warn(check, format!("not checked: this user may not {what}"), fix)
+                Finding::fail(check, format!("not checked: this user may not {what}"), fix)
             }
-            Self::UnknownKind(kind) => {
-                Finding::fail(check, format!("the API server does not know {kind}"), "install what defines it")
+            Self::UnknownKind(what) => {
+                let found = format!("not checked: cannot {what}: there is no such kind");
+                Finding::fail(check, found, "install what defines it")
             }
             Self::Failed { what, why } => Finding::fail(
                 check,
@@ -97,11 +103,7 @@ impl Reader {
     /// All objects of a kind that Kubernetes itself does not have.
     pub(super) async fn list_all(&self, kind: &ApiResource) -> Read<Vec<DynamicObject>> {
         let what = format!("list {} in all namespaces", resource::<DynamicObject>(kind));
-        let listed = pages(&what, &Api::all_with(self.client.clone(), kind), ListParams::default()).await;
-        listed.map_err(|unread| match unread {
-            Unread::UnknownKind(_) => Unread::UnknownKind(format!("{} of {}", kind.plural, kind.api_version)),
-            unread => unread,
-        })
+        pages(&what, &Api::all_with(self.client.clone(), kind), ListParams::default()).await
     }
 }
 
@@ -132,8 +134,9 @@ async fn answer<T>(what: String, call: impl Future<Output = kube::Result<T>>) ->
 
 fn unread(what: String, error: kube::Error) -> Unread {
     match error {
-        kube::Error::Api(status) if status.is_forbidden() => Unread::Forbidden(what),
-        kube::Error::Api(status) if status.is_not_found() => Unread::UnknownKind(what),
+        kube::Error::Api(status) if status.code == FORBIDDEN => Unread::Forbidden(what),
+        // Of a group that it does not have, the API server says so with no reason that kube knows.
+        kube::Error::Api(status) if status.code == NOT_FOUND => Unread::UnknownKind(what),
         kube::Error::Api(status) => Unread::Failed { what, why: status.message },
         error => Unread::Failed { what, why: format!("{:#}", anyhow::Error::from(error)) },
     }
@@ -166,10 +169,14 @@ mod tests {
         for (code, wanted) in [
             (
                 403,
-                "warn  gateway: not checked: this user may not list deployments.apps in a; \
+                "FAIL  gateway: not checked: this user may not list deployments.apps in a; \
                  set KUBECONFIG for a user who may, or bind a role that allows it",
             ),
-            (404, "FAIL  gateway: the API server does not know list deployments.apps in a; install what defines it"),
+            (
+                404,
+                "FAIL  gateway: not checked: cannot list deployments.apps in a: there is no such kind; \
+                 install what defines it",
+            ),
             (
                 500,
                 "FAIL  gateway: not checked: cannot list deployments.apps in a: broken; \

@@ -29,7 +29,7 @@ fn judge(url: &str, version: &Read<String>) -> Finding {
     match version {
         Ok(version) => Finding::ok(CHECK, format!("{url} answers, Kubernetes {version}")),
         Err(Unread::Failed { why, .. }) => {
-            let fix = format!("start it, or {FIX}");
+            let fix = format!("see that it runs, or {FIX}");
             Finding::fail(CHECK, format!("{url} does not answer as it should: {why}"), fix)
         }
         Err(Unread::Forbidden(what) | Unread::UnknownKind(what)) => {
@@ -50,7 +50,7 @@ mod tests {
             (
                 Err(Unread::Failed { what: "get /version".into(), why }),
                 "FAIL  API server: https://a:6443 does not answer as it should: connection refused; \
-                 start it, or set KUBECONFIG (for K3s: /etc/rancher/k3s/k3s.yaml)",
+                 see that it runs, or set KUBECONFIG (for K3s: /etc/rancher/k3s/k3s.yaml)",
             ),
             (
                 Err(Unread::Forbidden("get /version".into())),

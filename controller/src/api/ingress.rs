@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use net_pingora_routing::ObjectKey;
 use serde::{Deserialize, Serialize};
 
-use super::{IntOrString, ObjectMeta};
+use super::{Fields, IntOrString, ObjectMeta};
 
 pub use self::hash::hash;
 pub(super) use self::validate::validate;
@@ -112,8 +112,8 @@ pub struct HttpPath {
     /// Weighted backends; at least one.
     pub splits: Vec<Split>,
     /// Headers to set.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub append_headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Fields::is_empty")]
+    pub append_headers: Fields,
 }
 
 /// How a header must look.
@@ -138,8 +138,8 @@ pub struct Split {
     #[serde(skip_serializing_if = "is_zero")]
     pub percent: i64,
     /// Headers to set.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub append_headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Fields::is_empty")]
+    pub append_headers: Fields,
 }
 
 impl Split {

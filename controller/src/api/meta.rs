@@ -1,10 +1,11 @@
 //! What all objects share.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use net_pingora_routing::ObjectKey;
 use serde::{Deserialize, Serialize};
+
+use super::Fields;
 
 /// The part of `metadata` that is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -16,9 +17,9 @@ pub struct ObjectMeta {
     /// Name, unique per kind and namespace.
     pub name: String,
     /// Annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Fields,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Fields,
     /// RFC 3339 in UTC, as the API server writes it, so that text order is time order.
     pub creation_timestamp: Option<String>,
     /// Tells an object from another of the same name before or after it.

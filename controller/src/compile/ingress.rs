@@ -9,7 +9,7 @@ use net_pingora_routing::{
     Traffic,
 };
 
-use crate::api::{self, IntOrString, ingress as spec};
+use crate::api::{self, Fields, IntOrString, ingress as spec};
 
 /// Where a compiled KIngress finds the cells beside the table.
 pub(crate) trait Cells {
@@ -103,7 +103,7 @@ pub(crate) fn backend_key(split: &spec::Split) -> BackendKey {
     BackendKey { namespace: split.service_namespace.as_str().into(), service: split.service_name.as_str().into(), port }
 }
 
-fn headers(headers: &BTreeMap<String, String>) -> Box<[Header]> {
+fn headers(headers: &Fields) -> Box<[Header]> {
     headers.iter().filter_map(|(name, value)| header(name, value)).collect()
 }
 

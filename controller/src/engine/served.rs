@@ -1,6 +1,6 @@
 //! The version of a KIngress that is served right now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use net_pingora_routing::{Backend, BackendKey, ObjectKey, Traffic};
@@ -14,12 +14,10 @@ use crate::compile::ingress::Cells;
 pub(super) struct Served {
     /// The version that is served; not always the latest.
     pub(super) ingress: Arc<Ingress>,
-    /// Its hosts in the table.
-    pub(super) hosts: Vec<Box<str>>,
     /// The backends it counts on, once per split.
     pub(super) backends: Vec<BackendKey>,
     /// Counters by Service, which a new version goes on with.
-    pub(super) traffic: BTreeMap<Box<str>, Arc<Traffic>>,
+    pub(super) traffic: Vec<Arc<Traffic>>,
     /// Its hosts that have a certificate.
     pub(super) certificates: BTreeSet<Box<str>>,
 }
@@ -37,7 +35,7 @@ pub(super) struct ServedCells<'a, Fill> {
     /// Backends acquired so far.
     pub(super) used: Vec<BackendKey>,
     /// Counters used so far.
-    pub(super) traffic: BTreeMap<Box<str>, Arc<Traffic>>,
+    pub(super) traffic: Vec<Arc<Traffic>>,
 }
 
 impl<Fill: Fn(&Backend)> Cells for ServedCells<'_, Fill> {
@@ -47,8 +45,13 @@ impl<Fill: Fn(&Backend)> Cells for ServedCells<'_, Fill> {
     }
 
     fn traffic(&mut self, service: &str) -> Arc<Traffic> {
-        let previous = self.previous.and_then(|served| served.traffic.get(service));
-        let cell = || previous.map_or_else(|| Traffic::new(self.key.clone(), service), Arc::clone);
-        Arc::clone(self.traffic.entry(service.into()).or_insert_with(cell))
+        let of_service = |traffic: &[Arc<Traffic>]| traffic.iter().find(|cell| &*cell.service == service).cloned();
+        if let Some(cell) = of_service(&self.traffic) {
+            return cell;
+        }
+        let previous = self.previous.and_then(|served| of_service(&served.traffic));
+        let cell = previous.unwrap_or_else(|| Traffic::new(self.key.clone(), service));
+        self.traffic.push(Arc::clone(&cell));
+        cell
     }
 }

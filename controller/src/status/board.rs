@@ -7,7 +7,7 @@ use net_pingora_replicas::{Event, Report, Version};
 use net_pingora_routing::ObjectKey;
 
 use super::desired::{Addresses, Progress, desired};
-use super::seen::Seen;
+use super::seen::{Release, Seen, Status};
 use super::writer::{Work, Write};
 use crate::engine::Engine;
 
@@ -45,7 +45,11 @@ pub struct BoardSettings {
 /// One KIngress of our class.
 #[derive(Debug)]
 struct Entry {
-    seen: Seen,
+    /// The latest version.
+    version: Version,
+    /// Its status, unless that says that it is served here: most do, and thousands are kept.
+    status: Option<Box<Status>>,
+    release: Option<Box<Release>>,
     /// When this version was first seen.
     since: Instant,
     /// A write is on its way.
@@ -93,10 +97,13 @@ impl Board {
             self.open.remove(&key);
             return;
         };
+        let Seen { version, status, release } = seen;
         let old = self.entries.remove(&key);
-        let since = old.as_ref().filter(|old| old.seen.version == seen.version).map_or(now, |old| old.since);
+        let since = old.as_ref().filter(|old| old.version == version).map_or(now, |old| old.since);
         let writing = old.is_some_and(|old| old.writing);
-        self.entries.insert(key.clone(), Entry { seen, since, writing });
+        let status = self.unsettled(status, &version);
+        let entry = Entry { version, status, release: release.map(Box::new), since, writing };
+        self.entries.insert(key.clone(), entry);
         self.dirty.insert(key);
     }
 
@@ -108,6 +115,11 @@ impl Board {
             self.required = required;
             self.dirty.extend(self.open.iter().cloned());
         }
+    }
+
+    fn unsettled(&self, status: Status, version: &Version) -> Option<Box<Status>> {
+        let settled = status.is_settled(version.generation, &self.settings.addresses);
+        (!settled).then(|| Box::new(status))
     }
 
     fn ready_replicas(&self, engine: &Engine) -> BTreeSet<String> {
@@ -173,15 +185,14 @@ impl Board {
 
     fn look_at(&mut self, key: &ObjectKey, engine: &Engine, now: Instant) -> Option<Write> {
         let entry = self.entries.get(key).filter(|entry| !entry.writing)?;
-        let uid = entry.seen.version.uid.clone();
-        if let Some(release) = &entry.seen.release {
-            let write = Write::Release { uid, release: release.clone() };
+        let Version { uid, generation } = entry.version.clone();
+        if let Some(release) = &entry.release {
+            let write = Write::Release { uid, release: (**release).clone() };
             self.entries.get_mut(key)?.writing = true;
             return Some(write);
         }
-        let (generation, since) = (entry.seen.version.generation, entry.since);
+        let (since, settled) = (entry.since, entry.status.is_none());
         let progress = self.progress(key, entry, engine, now);
-        let settled = entry.seen.status.is_settled(generation, &self.settings.addresses);
         if progress == Progress::Ready || (settled && !progress.is_failure()) {
             self.open.remove(key);
         } else {
@@ -197,13 +208,14 @@ impl Board {
             self.later.insert((since + QUIET, key.clone()));
             return None;
         }
-        let status = desired(&entry.seen.status, generation, &progress, &self.settings.addresses, SystemTime::now());
-        let entry = self.entries.get_mut(key)?;
-        if status == entry.seen.status {
+        let previous = entry.status.as_deref().cloned().unwrap_or_default();
+        let status = desired(&previous, generation, &progress, &self.settings.addresses, SystemTime::now());
+        if entry.status.as_deref() == Some(&status) {
             return None;
         }
-        entry.seen.status = status.clone();
-        entry.writing = true;
+        let known = self.unsettled(status.clone(), &entry.version);
+        let entry = self.entries.get_mut(key)?;
+        (entry.status, entry.writing) = (known, true);
         Some(Write::Status { uid, status: Box::new(status) })
     }
 
@@ -217,7 +229,7 @@ impl Board {
         }
         let others = self.required.iter().filter(|replica| *replica != name);
         let missing: Vec<_> =
-            others.filter(|replica| !self.is_served_by(replica, key, &entry.seen.version)).cloned().collect();
+            others.filter(|replica| !self.is_served_by(replica, key, &entry.version)).cloned().collect();
         if missing.is_empty() || now >= self.patience_ends(entry) {
             return Progress::Ready;
         }
@@ -241,7 +253,7 @@ impl Board {
         if succeeded {
             self.dirty.insert(key);
         } else {
-            entry.seen.status.observed_generation = -1;
+            entry.status = Some(Box::default());
             self.later.insert((now + RETRY, key));
         }
     }

@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_transition_is_a_change_of_status_reason_or_message() {
-        let (first, later) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(60));
+        let (first, later) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_mins(1));
         let start = Conditions::after(&Conditions::default(), Condition::holds(), fails(Truth::Unknown, "a"), first);
         let next = Conditions::after(&start, Condition::holds(), fails(Truth::Unknown, "b"), later);
         assert_eq!(

@@ -52,7 +52,7 @@ pub(super) enum LineError {
     #[error("connection closed")]
     Closed,
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     #[error("a line is longer than {0} bytes")]
     TooLong(usize),
     #[error("a line is not what is expected: {0}")]
@@ -60,6 +60,18 @@ pub(super) enum LineError {
     // What was read may be a token.
     #[error("the first line is not {{\"replica\": NAME, \"token\": TOKEN}}")]
     Hello,
+}
+
+impl From<io::Error> for LineError {
+    fn from(error: io::Error) -> Self {
+        if is_end(&error) { Self::Closed } else { Self::Io(error) }
+    }
+}
+
+/// Whether the other end has closed the connection, one way or another.
+pub(super) fn is_end(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
 /// `namespace/name`.

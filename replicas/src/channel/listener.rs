@@ -1,4 +1,4 @@
-//! Accepts the replicas' connections while this one leads.
+//! Accepts the replicas' connections; they end at once unless this one leads.
 
 use std::io;
 use std::net::SocketAddr;
@@ -38,7 +38,6 @@ impl Listener {
                 Some(_) = sessions.join_next() => continue,
             };
             match accepted {
-                Ok(_) if !hearing.leads() => {}
                 Ok(_) if sessions.len() >= MAX_CONNECTIONS => {
                     if !std::mem::replace(&mut full, true) {
                         warn!(connections = sessions.len(), "too many replicas report; more are refused");

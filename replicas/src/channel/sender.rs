@@ -48,11 +48,17 @@ enum SendError {
     #[error("it has closed the connection; its log says why")]
     Closed,
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     #[error(transparent)]
     Tls(#[from] rustls::Error),
     #[error(transparent)]
     Line(#[from] LineError),
+}
+
+impl From<io::Error> for SendError {
+    fn from(error: io::Error) -> Self {
+        if line::is_end(&error) { Self::Closed } else { Self::Io(error) }
+    }
 }
 
 impl Sender {
@@ -145,7 +151,7 @@ impl Sender {
                 update = feed.next() => Line::of(update),
                 () = sleep(HEARTBEAT) => vec![Line::default()],
                 // It says nothing, so that this is its end.
-                read = stream.read(&mut unasked) => return Err(read.map_or_else(SendError::Io, |_| SendError::Closed)),
+                read = stream.read(&mut unasked) => return Err(read.map_or_else(SendError::from, |_| SendError::Closed)),
             };
             for line in lines {
                 stream.write_all(&line::encode(&line)?).await?;

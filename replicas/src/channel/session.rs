@@ -82,10 +82,6 @@ impl Hearing {
         Self { acceptor, gate, leadership, reports, turns: Turns::default() }
     }
 
-    pub(super) fn leads(&self) -> bool {
-        *self.leadership.borrow() == Leadership::Us
-    }
-
     /// Hears one replica out, as long as this one leads.
     pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         let mut deposed = pin!(deposed(self.leadership.clone()));

@@ -102,6 +102,8 @@ fn from_hex(hex: &str) -> Option<Fingerprint> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn me(identity: &str, address: Option<&str>) -> Leader {
@@ -123,8 +125,10 @@ mod tests {
             let me = me("pod", address);
             let lease = held("net-pingora", None, &me, second(1));
             assert_eq!(Record::from(&lease).leader, Some(me));
-            let released = Record::from(&released(lease, second(2)));
-            assert_eq!((released.holder.as_str(), released.leader), ("", None));
+            let released = released(lease, second(2));
+            assert_eq!(released.metadata.annotations, Some(BTreeMap::new()));
+            let record = Record::from(&released);
+            assert_eq!((record.holder.as_str(), record.leader), ("", None));
         }
     }
 

@@ -135,6 +135,20 @@ async fn a_leader_that_is_cut_off_stops_before_another_starts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_does_not_make_the_lead_last_longer() {
+    let stage = Stage::of(1);
+    stage.leader_after(None).await;
+    // A second to read and one to write: renewals are sent 9, 11 and so on seconds after the first.
+    stage.replicas[0].link.set(Network::Slow(Duration::from_secs(1)));
+    sleep(Duration::from_millis(11_500)).await;
+    stage.replicas[0].link.set(Network::Cut);
+    sleep(Duration::from_millis(7_400)).await;
+    assert!(stage.replicas[0].leads());
+    sleep(Duration::from_millis(200)).await;
+    assert!(!stage.replicas[0].leads());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_an_api_server_the_last_leader_is_remembered_and_leads_no_more() {
     let stage = Stage::of(2);
     let (leader, _) = stage.leader_after(None).await;

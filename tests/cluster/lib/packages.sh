@@ -44,6 +44,23 @@ install() (
     DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "$@" >/dev/null
 )
 
+# lacking: what this machine has not and cannot install, on one line; nothing when a cluster can be had
+lacking() {
+    local all=()
+    [ "$(id -u)" = 0 ] || all+=("root")
+    unshare --mount --net --pid --fork true 2>/dev/null || all+=("the right to make namespaces")
+    local root
+    root=$(cgroup_roots | head -n 1)
+    if [ -n "$root" ] && mkdir "$root/net-pingora-probe" 2>/dev/null; then
+        rmdir "$root/net-pingora-probe"
+    else
+        all+=("control groups that can be written")
+    fi
+    [ -z "$(missing_packages)" ] || command -v apt-get >/dev/null || all+=("apt-get, for $(missing_packages)")
+    local IFS=,
+    echo "${all[*]}"
+}
+
 missing_packages() {
     local requirement missing=()
     for requirement in "${requirements[@]}"; do

@@ -27,6 +27,43 @@ show_gateway() {
     kubectl --namespace knative-serving get pods --output wide || true
     kubectl --namespace knative-serving describe pods --selector app.kubernetes.io/name=net-pingora || true
     echo "--- the gateway's logs"
-    kubectl --namespace knative-serving logs --selector app.kubernetes.io/name=net-pingora --prefix --tail=-1 || true
+    kubectl --namespace knative-serving logs --selector app.kubernetes.io/name=net-pingora --prefix --tail=500 || true
     kubectl --namespace knative-serving logs --selector app.kubernetes.io/name=net-pingora --prefix --tail=200 --previous 2>/dev/null || true
+}
+
+# expect WHAT WANTED SEEN
+expect() {
+    [ "$2" = "$3" ] || fail "$1: wanted '$2', saw '$3'"
+}
+
+# test_output COMMAND...: whether it prints something
+test_output() {
+    [ -n "$("$@")" ]
+}
+
+# run_steps FUNCTION...: each is a test; the first that fails ends them
+run_steps() {
+    local step started passed=0
+    for step in "$@"; do
+        started=$SECONDS
+        # In the background, for bash minds errors in a condition less.
+        "$step" &
+        if ! wait $!; then
+            echo "--- FAIL: $step ($((SECONDS - started))s)"
+            echo "$passed passed, 1 failed"
+            exit 1
+        fi
+        echo "--- PASS: $step ($((SECONDS - started))s)"
+        passed=$((passed + 1))
+    done
+    echo "$passed passed, 0 failed"
+}
+
+# scale [FLAGS]: the program of go/harness/scale, against every replica of the gateway
+scale() {
+    local gateways
+    gateways=$(kubectl --namespace knative-serving get pods --selector app.kubernetes.io/name=net-pingora --output json |
+        jq --raw-output '[.items[].status.podIP + ":8080"] | join(",")')
+    "$(part harness)/scale" -ca "$state/pki/ca.crt" -token admin -class $ingress_class -image "$images/networking/runtime:$tag" \
+        -gateways "$gateways" "$@"
 }

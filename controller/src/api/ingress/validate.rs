@@ -1,14 +1,13 @@
 //! What a KIngress must keep to: knative.dev/networking
 //! `pkg/apis/networking/v1alpha1/ingress_validation.go`, and what HTTP and DNS demand besides.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use http::{HeaderName, HeaderValue};
 
 use super::{HttpPath, Ingress, IngressRule, IngressTls, Split};
-use crate::api::IntOrString;
 use crate::api::validate::{FieldFault, port_number};
+use crate::api::{Fields, IntOrString};
 
 /// Everything wrong with a KIngress that has its defaults.
 pub(in crate::api) fn validate(ingress: &Ingress) -> Vec<FieldFault> {
@@ -130,8 +129,8 @@ impl Check<'_> {
         self.required(format!("{path}.secretNamespace"), &tls.secret_namespace, &namespace);
     }
 
-    fn headers(&mut self, path: &str, headers: &BTreeMap<String, String>) {
-        for (name, value) in headers {
+    fn headers(&mut self, path: &str, headers: &Fields) {
+        for (name, value) in headers.iter() {
             self.header(&keyed(path, name), name, value);
         }
     }

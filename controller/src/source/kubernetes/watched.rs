@@ -119,8 +119,8 @@ impl<T: Watched> kube::Resource for Read<T> {
 
 /// Keeps the one annotation and the one label that are read.
 fn trim(metadata: &mut ObjectMeta) {
-    metadata.annotations.retain(|name, _| name == CLASS_ANNOTATION);
-    metadata.labels.retain(|name, _| name == SERVICE_NAME_LABEL);
+    metadata.annotations.keep_only(CLASS_ANNOTATION);
+    metadata.labels.keep_only(SERVICE_NAME_LABEL);
 }
 
 impl Watched for Ingress {
@@ -218,7 +218,7 @@ mod tests {
         let read: Read<Ingress> = serde_json::from_value(object).unwrap();
         assert_eq!(read.id(), ObjectId { kind: Kind::Ingress, key: ObjectKey::new("n", "i") });
         let Ok(Object::Ingress(ingress)) = read.content() else { panic!("not read") };
-        assert_eq!(ingress.metadata.annotations.len(), 1);
+        assert_eq!(ingress.metadata.annotations.iter().count(), 1);
         assert!(ingress.metadata.labels.is_empty());
         assert_eq!((ingress.metadata.uid.as_str(), ingress.metadata.generation), ("u", 2));
         assert_eq!(ingress.spec.rules[0].visibility, "ExternalIP");
