@@ -12,8 +12,13 @@ use net_pingora_routing::ObjectKey;
 /// A host in the table's form.
 type Host = Arc<str>;
 
-/// Hosts that are both wanted and held are kept once.
-type Hosts = Arc<BTreeSet<Host>>;
+/// Hosts in their order; those that are both wanted and held are kept once.
+type Hosts = Arc<[Host]>;
+
+/// The hosts of `all` that are not among `others`.
+fn without<'a>(all: &'a Hosts, others: &'a Hosts) -> impl Iterator<Item = &'a Host> {
+    all.iter().filter(|host| others.binary_search(host).is_err())
+}
 
 /// What a KIngress asks for.
 #[derive(Clone, Debug)]
@@ -106,8 +111,8 @@ impl Claims {
         self.stop_waiting(&key);
         let held = self.known.remove(&key).map(|claim| claim.held).unwrap_or_default();
         let gone = hosts.is_none();
-        let wanted = Arc::new(hosts.unwrap_or_default());
-        for host in held.difference(&wanted) {
+        let wanted = hosts.unwrap_or_default().into_iter().collect();
+        for host in without(&held, &wanted) {
             self.owners.remove(host);
             freed.insert(host.clone());
         }
@@ -164,7 +169,7 @@ impl Claims {
     /// Restores what a refused KIngress held; returns who must give it back.
     fn take_back(&mut self, key: &ObjectKey, freed: &mut BTreeSet<Host>) -> Vec<Rank> {
         let Some(claim) = self.known.get(key) else { return Vec::new() };
-        for host in claim.wanted.difference(&claim.held) {
+        for host in without(&claim.wanted, &claim.held) {
             if self.owners.get(host) == Some(key) {
                 self.owners.remove(host);
                 freed.insert(host.clone());
@@ -179,7 +184,7 @@ impl Claims {
     fn settle(&mut self, key: &ObjectKey) -> BTreeSet<Host> {
         let Some(claim) = self.known.get_mut(key) else { return BTreeSet::new() };
         let held = std::mem::replace(&mut claim.held, Arc::clone(&claim.wanted));
-        held.difference(&claim.wanted).cloned().collect()
+        without(&held, &claim.wanted).cloned().collect()
     }
 
     /// Answers one request by itself, and wakes those who wait for what it gives up.

@@ -30,9 +30,9 @@ impl fmt::Display for ServicePort {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BackendKey {
     /// Namespace of the Service.
-    pub namespace: Box<str>,
+    pub namespace: Arc<str>,
     /// Name of the Service.
-    pub service: Box<str>,
+    pub service: Arc<str>,
     /// Port of the Service.
     pub port: ServicePort,
 }
