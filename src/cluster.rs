@@ -75,11 +75,11 @@ async fn run(
         addresses: Addresses { public: args.cluster.external_service().into(), private: internal_service.into() },
         replica_timeout: args.cluster.replica_timeout,
     });
+    let control = Control::start(client.clone(), cluster, engine, board, served.clone()).await;
+    // Who cannot write yet must not lead.
     let settings = replicas(args, &namespace, pod);
     let (replicas, leadership, reports) =
-        Replicas::start(settings, client.clone(), served.clone()).context("cannot take part in the election")?;
-    let peers = Peers { served, leadership, reports };
-    let control = Control::start(client, cluster, engine, board, peers).await;
+        Replicas::start(settings, client, served).context("cannot take part in the election")?;
     // The other end is gone when the process ends already.
     let _ = synced.send((control.engine().table(), control.engine().certificates()));
     // The table is kept until the last request has ended.
@@ -90,7 +90,7 @@ async fn run(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        never = control.run(|_| {}) => match never {},
+        never = control.run(Peers { leadership, reports }, |_| {}) => match never {},
         () = resigning => Ok(()),
     }
 }

@@ -17,11 +17,9 @@ use crate::source::kubernetes::{Cluster, Intake};
 use crate::source::report;
 use crate::status::{Board, Writer};
 
-/// What connects this replica with the others.
+/// What is heard of the other replicas.
 #[derive(Debug)]
 pub struct Peers {
-    /// What this replica serves, for the leader.
-    pub served: Served,
     /// Who leads.
     pub leadership: watch::Receiver<Leadership>,
     /// What the others serve, while this one leads.
@@ -34,7 +32,7 @@ pub struct Control {
     cluster: Cluster,
     engine: Engine,
     board: Board,
-    peers: Peers,
+    served: Served,
     writer: Writer,
 }
 
@@ -54,10 +52,12 @@ enum Happened {
 
 impl Control {
     /// Reads all objects and puts them into effect; returns once every cache is complete.
-    pub async fn start(client: Client, mut cluster: Cluster, engine: Engine, board: Board, peers: Peers) -> Self {
+    ///
+    /// `served` is told which versions are in effect, for the leader.
+    pub async fn start(client: Client, mut cluster: Cluster, engine: Engine, board: Board, served: Served) -> Self {
         let intake = cluster.read(&engine).await;
         let objects = intake.changes.len();
-        let mut control = Self { cluster, engine, board, peers, writer: Writer::new(client) };
+        let mut control = Self { cluster, engine, board, served, writer: Writer::new(client) };
         let applied = control.apply(intake);
         let took_ms = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         info!(objects, ingresses = applied.ingresses.len(), took_ms, "all caches are complete");
@@ -70,9 +70,9 @@ impl Control {
     }
 
     /// Keeps up with the cluster for ever; calls `on_applied` after every batch of changes.
-    pub async fn run(mut self, mut on_applied: impl FnMut(&Applied)) -> Infallible {
+    pub async fn run(mut self, mut peers: Peers, mut on_applied: impl FnMut(&Applied)) -> Infallible {
         loop {
-            match self.happens().await {
+            match self.happens(&mut peers).await {
                 Happened::Changed(intake) => on_applied(&self.apply(intake)),
                 Happened::Reported(report) => self.board.report(report),
                 Happened::Leads(leads) => self.board.lead(leads, Instant::now()),
@@ -87,7 +87,7 @@ impl Control {
         }
     }
 
-    async fn happens(&mut self) -> Happened {
+    async fn happens(&mut self, peers: &mut Peers) -> Happened {
         let due = self.engine.next_deadline().into_iter().chain(self.board.next_deadline()).min();
         let due = async move {
             match due {
@@ -95,7 +95,7 @@ impl Control {
                 None => pending().await,
             }
         };
-        let Peers { leadership, reports, .. } = &mut self.peers;
+        let Peers { leadership, reports } = peers;
         tokio::select! {
             intake = self.cluster.next(&self.engine) => Happened::Changed(intake),
             Some(report) = reports.recv() => Happened::Reported(report),
@@ -117,7 +117,7 @@ impl Control {
         }
         self.board.applied(&applied.affected, &self.engine);
         let told = applied.affected.iter().chain(&fresh);
-        self.peers.served.apply(told.map(|key| (key.clone(), self.acknowledged(key))).collect());
+        self.served.apply(told.map(|key| (key.clone(), self.acknowledged(key))).collect());
         applied
     }
 

@@ -156,7 +156,6 @@ impl Board {
             return;
         }
         self.leading = leading.then_some(now);
-        self.serves.clear();
         self.open.clear();
         if leading {
             self.dirty.extend(self.entries.keys().cloned());

@@ -111,9 +111,8 @@ impl Sender {
         let Some(address) = leader.address else { return pending().await };
         let (mut pause, mut logged) = (PAUSES.0, String::new());
         loop {
-            let began = Instant::now();
-            let Err(error) = self.tell_once(address, leader.fingerprint, token_file).await;
-            if began.elapsed() > PAUSES.1 {
+            let (error, lasted) = self.tell_once(address, leader.fingerprint, token_file).await;
+            if lasted > PAUSES.1 {
                 (pause, logged) = (PAUSES.0, String::new());
             }
             let reason = error.to_string();
@@ -131,19 +130,34 @@ impl Sender {
         }
     }
 
-    /// Connects, and tells until the connection fails.
-    async fn tell_once(
+    /// Tells until the connection fails; returns why it has, and how long it lasted.
+    async fn tell_once(&self, address: SocketAddr, accepted: Fingerprint, token_file: &Path) -> (SendError, Duration) {
+        match self.open(address, accepted, token_file).await {
+            Ok(stream) => {
+                let began = Instant::now();
+                let Err(error) = self.feed(stream).await;
+                (error, began.elapsed())
+            }
+            Err(error) => (error, Duration::ZERO),
+        }
+    }
+
+    async fn open(
         &self,
         address: SocketAddr,
-        fingerprint: Fingerprint,
+        accepted: Fingerprint,
         token_file: &Path,
-    ) -> Result<Infallible, SendError> {
+    ) -> Result<TlsStream<TcpStream>, SendError> {
         let token = tokio::fs::read_to_string(token_file)
             .await
             .map_err(|error| SendError::Token { file: token_file.to_owned(), error })?;
-        let mut stream = timeout(CONNECT, connect(address, fingerprint)).await.map_err(|_| SendError::Timeout)??;
+        let mut stream = timeout(CONNECT, connect(address, accepted)).await.map_err(|_| SendError::Timeout)??;
         let hello = Hello { replica: self.identity.clone(), token: token.trim().to_owned() };
         stream.write_all(&line::encode(&hello)?).await?;
+        Ok(stream)
+    }
+
+    async fn feed(&self, mut stream: TlsStream<TcpStream>) -> Result<Infallible, SendError> {
         let mut feed = self.served.feed();
         loop {
             let mut unasked = [0];
