@@ -67,3 +67,11 @@ scale() {
     "$(part harness)/scale" -ca "$state/pki/ca.crt" -token admin -class $ingress_class -image "$images/networking/runtime:$tag" \
         -gateways "$gateways" "$@"
 }
+
+# disturb FUNCTION [FLAGS]: the program of go/harness/disturb on 20 KIngresses of its own, while FUNCTION disturbs
+# the cluster and prints what that program reads
+disturb() {
+    local namespace=disturb-$$-$1
+    scale -namespace "$namespace" -kingresses 20 -changes 0 >/dev/null
+    "$1" | "$(part harness)/disturb" -ca "$state/pki/ca.crt" -token admin -namespace "$namespace" -kingresses 20 "${@:2}"
+}

@@ -100,8 +100,8 @@ fn reading<T: Watched>(read: Read<T>) -> Reading {
     Reading { id: read.id(), content: read.content().map_err(unreadable), ingress }
 }
 
-/// Doubling pauses from 100 ms to 1 s between attempts, so that no return of the API server is
-/// noticed late.
+/// Doubling pauses from 100 to 500 ms between attempts: a change is in effect within two seconds of
+/// the API server's return, and one of them may pass in an attempt that began before.
 #[derive(Debug)]
 struct Retry(Duration);
 
@@ -116,7 +116,7 @@ impl Iterator for Retry {
 
     fn next(&mut self) -> Option<Duration> {
         let pause = self.0;
-        self.0 = (self.0 * 2).min(Duration::from_secs(1));
+        self.0 = (self.0 * 2).min(Duration::from_millis(500));
         Some(pause)
     }
 }
