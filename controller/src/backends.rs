@@ -3,64 +3,66 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use net_pingora_routing::{Backend, BackendKey, ObjectKey};
-
-use crate::few::Few;
+use net_pingora_routing::{Backend, BackendKey, ObjectKey, ServicePort};
 
 /// Backend cells, kept as long as a served KIngress refers to them.
 #[derive(Debug, Default)]
-pub(crate) struct Backends {
-    cells: HashMap<BackendKey, (Arc<Backend>, usize)>,
-    of_service: HashMap<ObjectKey, Few<BackendKey>>,
+pub(crate) struct Backends(HashMap<ObjectKey, Vec<Counted>>);
+
+/// A cell and how often it is referred to.
+#[derive(Debug)]
+struct Counted {
+    cell: Arc<Backend>,
+    users: usize,
+}
+
+/// Where the cell of a port is, or would be: the cells of a Service are kept in the order of ports.
+fn position(cells: &[Counted], port: &ServicePort) -> Result<usize, usize> {
+    cells.binary_search_by(|counted| counted.cell.key.port.cmp(port))
 }
 
 impl Backends {
     /// The cell of a Service port, counted once more; a new one is handed to `fill` first.
     pub(crate) fn acquire(&mut self, key: BackendKey, fill: impl FnOnce(&Backend)) -> Arc<Backend> {
-        if let Some((cell, users)) = self.cells.get_mut(&key) {
-            *users += 1;
-            return Arc::clone(cell);
-        }
-        let cell = Backend::new(key.clone());
-        fill(&cell);
-        self.of_service.entry(service_of(&key)).or_default().insert(key.clone());
-        self.cells.insert(key, (Arc::clone(&cell), 1));
-        cell
+        let cells = self.0.entry(service_of(&key)).or_insert_with(|| Vec::with_capacity(1));
+        let at = position(cells, &key.port).unwrap_or_else(|at| {
+            let cell = Backend::new(key);
+            fill(&cell);
+            cells.insert(at, Counted { cell, users: 0 });
+            at
+        });
+        let counted = &mut cells[at];
+        counted.users += 1;
+        Arc::clone(&counted.cell)
     }
 
     /// Counts a cell once less; the last one drops it.
     pub(crate) fn release(&mut self, key: &BackendKey) {
-        let Some((_, users)) = self.cells.get_mut(key) else { return };
-        *users -= 1;
-        if *users > 0 {
-            return;
-        }
-        self.cells.remove(key);
         let service = service_of(key);
-        if let Some(keys) = self.of_service.get_mut(&service) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.of_service.remove(&service);
-            }
+        let Some(cells) = self.0.get_mut(&service) else { return };
+        let Ok(at) = position(cells, &key.port) else { return };
+        cells[at].users -= 1;
+        if cells[at].users == 0 {
+            cells.remove(at);
+        }
+        if cells.is_empty() {
+            self.0.remove(&service);
         }
     }
 
     /// The cells of a Service's ports.
     pub(crate) fn of_service(&self, service: &ObjectKey) -> impl Iterator<Item = &Arc<Backend>> {
-        let keys = self.of_service.get(service).into_iter().flat_map(Few::iter);
-        keys.filter_map(|key| self.cells.get(key)).map(|(cell, _)| cell)
+        self.0.get(service).into_iter().flatten().map(|counted| &counted.cell)
     }
 }
 
 /// The Service a backend belongs to.
 pub(crate) fn service_of(key: &BackendKey) -> ObjectKey {
-    ObjectKey::new(&key.namespace, &key.service)
+    ObjectKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.service) }
 }
 
 #[cfg(test)]
 mod tests {
-    use net_pingora_routing::ServicePort;
-
     use super::*;
 
     #[test]
@@ -79,7 +81,7 @@ mod tests {
         backends.release(&key(80));
         backends.release(&key(81));
         assert_eq!(backends.of_service(&service).count(), 0);
-        assert!(backends.of_service.is_empty());
+        assert!(backends.0.is_empty());
         backends.release(&key(80));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Request {
     /// Whether this version was served before this process began.
     pub(crate) incumbent: bool,
     /// RFC 3339 time of creation; one without it counts as the youngest.
-    pub(crate) created: Option<String>,
+    pub(crate) created: Option<Arc<str>>,
     /// All hosts it wants; `None` when it is gone.
     pub(crate) hosts: Option<BTreeSet<Host>>,
 }
@@ -54,7 +54,7 @@ pub(crate) enum Verdict {
 struct Rank {
     contender: bool,
     undated: bool,
-    created: Option<String>,
+    created: Option<Arc<str>>,
     key: ObjectKey,
 }
 
@@ -239,7 +239,7 @@ mod tests {
         }
         let mut words = text.split(' ');
         let name = words.next().unwrap();
-        let (name, created) = name.split_once('@').map_or((name, None), |(name, at)| (name, Some(at.to_owned())));
+        let (name, created) = name.split_once('@').map_or((name, None), |(name, at)| (name, Some(at.into())));
         let incumbent = name.starts_with('!');
         let key = key(name.trim_start_matches('!'));
         Request { key, incumbent, created, hosts: Some(words.map(Into::into).collect()) }

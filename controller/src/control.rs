@@ -126,7 +126,7 @@ impl Control {
         let (ingress, _) = self.engine.store().ingress(key)?;
         self.engine.outcome(key).ok()?;
         let metadata = &ingress.metadata;
-        Some(Version { uid: metadata.uid.as_str().into(), generation: metadata.generation })
+        Some(Version { uid: metadata.uid.clone(), generation: metadata.generation })
     }
 
     fn write(&mut self) {

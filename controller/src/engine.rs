@@ -232,7 +232,7 @@ impl Engine {
             traffic: Vec::new(),
         };
         let hosts = compile::compile(&ingress, &mut cells);
-        let (used, traffic) = (cells.used, cells.traffic);
+        let (backends, traffic) = (cells.used.into(), cells.traffic.into());
         let bindings = crate::certificates::bindings(&ingress);
         let certificates = bindings.keys().cloned().collect();
         for (host, secret) in bindings {
@@ -241,9 +241,9 @@ impl Engine {
         }
         if let Some(previous) = previous {
             batch.removed.extend(compile::hosts(&previous.ingress));
-            previous.backends.iter().for_each(|backend| self.backends.release(backend));
+            previous.backends.iter().for_each(|backend| self.backends.release(&backend.key));
         }
-        self.served.insert(key.clone(), Served { ingress, backends: used, traffic, certificates });
+        self.served.insert(key.clone(), Served { ingress, backends, traffic, certificates });
         batch.set.extend(hosts);
         batch.applied.ingresses.push(key);
     }
@@ -254,7 +254,7 @@ impl Engine {
         for host in &served.certificates {
             self.certificates.unbind(host);
         }
-        served.backends.iter().for_each(|backend| self.backends.release(backend));
+        served.backends.iter().for_each(|backend| self.backends.release(&backend.key));
         batch.removed.extend(compile::hosts(&served.ingress));
         batch.applied.ingresses.push(key.clone());
     }

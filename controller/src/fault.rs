@@ -9,12 +9,26 @@ use crate::api::{FieldFault, ObjectId};
 /// Where an object was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The file, if it was read from one.
-    pub file: Option<Arc<Path>>,
-    /// The line the object begins at, counted from one.
-    pub line: Option<usize>,
+    /// The place in a file, if it was read from one.
+    pub place: Option<Box<Place>>,
     /// Whether its status says that this version is served already.
     pub incumbent: bool,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The line, counted from one.
+    pub line: usize,
+}
+
+impl Origin {
+    /// An object that a file has at this line.
+    pub fn of_file(file: Arc<Path>, line: usize) -> Self {
+        Self { place: Some(Box::new(Place { file, line })), incumbent: false }
+    }
 }
 
 /// One fault. Its text is one line: `file:line: Kind namespace/name: field: what is wrong; what to write instead`.
@@ -42,8 +56,8 @@ impl Fault {
     /// A fault of a field of an object.
     pub fn of(id: &ObjectId, origin: &Origin, fault: FieldFault) -> Self {
         Self {
-            file: origin.file.as_deref().map(Path::to_path_buf),
-            line: origin.line,
+            file: origin.place.as_ref().map(|place| place.file.to_path_buf()),
+            line: origin.place.as_ref().map(|place| place.line),
             kind: id.kind.to_string(),
             namespace: id.key.namespace.to_string(),
             name: id.key.name.to_string(),
@@ -106,7 +120,7 @@ mod tests {
     #[test]
     fn a_fault_is_one_line_that_names_file_object_field_and_fix() {
         let id = ObjectId { kind: Kind::Ingress, key: ObjectKey::new("default", "hello") };
-        let origin = Origin { file: Some(Path::new("a.yaml").into()), line: Some(7), incumbent: false };
+        let origin = Origin::of_file(Path::new("a.yaml").into(), 7);
         let field = || FieldFault::new("spec.rules", "is\nempty", "write a rule");
         for (fault, wanted) in [
             (Fault::of(&id, &origin, field()), "a.yaml:7: Ingress default/hello: spec.rules: is empty; write a rule"),

@@ -227,8 +227,8 @@ impl Store {
 
 /// The Service a slice belongs to.
 fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
-    let name = slice.metadata.labels.get(SERVICE_NAME_LABEL)?;
-    Some(ObjectKey::new(&slice.metadata.namespace, name))
+    let name = slice.metadata.labels.get(SERVICE_NAME_LABEL)?.into();
+    Some(ObjectKey { namespace: Arc::clone(&slice.metadata.namespace), name })
 }
 
 /// From what is referred to, to what refers to it.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
+use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ const MIN_LOG: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     /// `metadata.uid`, which tells an object from another of the same name before or after it.
-    pub uid: Box<str>,
+    pub uid: Arc<str>,
     /// `metadata.generation`, which counts the versions of `spec`.
     pub generation: i64,
 }

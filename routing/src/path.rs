@@ -67,7 +67,7 @@ pub struct Split {
     /// Where it sends to.
     pub backend: Arc<Backend>,
     /// Headers of the split; set before those of the path, so that the path's win.
-    pub append_headers: Box<[Header]>,
+    pub append_headers: Arc<[Header]>,
     /// What the split has carried.
     pub traffic: Arc<Traffic>,
 }
@@ -127,7 +127,7 @@ pub struct Path {
     /// The Host the upstream sees instead of the client's.
     pub rewrite_host: Option<HeaderValue>,
     /// Headers to set on every request of this path.
-    pub append_headers: Box<[Header]>,
+    pub append_headers: Arc<[Header]>,
     /// Whether plain HTTP on an external listener is redirected to HTTPS.
     pub redirect: bool,
     /// Where requests go.

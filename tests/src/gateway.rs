@@ -88,7 +88,7 @@ fn matching(name: &'static str, value: &'static str) -> HeaderMatch {
     HeaderMatch { name: HeaderName::from_static(name), exact: HeaderValue::from_static(value) }
 }
 
-fn headers(pairs: &[(&'static str, &str)]) -> Box<[Header]> {
+fn headers(pairs: &[(&'static str, &str)]) -> Arc<[Header]> {
     let header = |(name, value): &(&'static str, &str)| {
         Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
     };

@@ -7,6 +7,7 @@ mod hash;
 mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
 use serde::{Deserialize, Serialize};
@@ -129,9 +130,9 @@ pub struct HeaderMatch {
 #[serde(rename_all = "camelCase", default)]
 pub struct Split {
     /// Namespace of the Service; the Ingress's own.
-    pub service_namespace: String,
+    pub service_namespace: Arc<str>,
     /// Name of the Service.
-    pub service_name: String,
+    pub service_name: Arc<str>,
     /// Port of the Service, by number or name.
     pub service_port: IntOrString,
     /// Share of the requests.
@@ -145,7 +146,7 @@ pub struct Split {
 impl Split {
     /// The Service the split sends to.
     pub fn service(&self) -> ObjectKey {
-        ObjectKey::new(&self.service_namespace, &self.service_name)
+        ObjectKey { namespace: Arc::clone(&self.service_namespace), name: Arc::clone(&self.service_name) }
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn table_form(host: &str) -> Option<Box<str>> {
 /// Compiles a validated KIngress: one host each, with the paths of all rules that name it in their order.
 pub(crate) fn compile(ingress: &api::Ingress, cells: &mut impl Cells) -> Vec<Arc<Host>> {
     let shared = Arc::new(shared(ingress));
+    let mut headers = Headers::default();
     let mut hosts: BTreeMap<Box<str>, Vec<(Arc<Path>, bool)>> = BTreeMap::new();
     for (index, rule) in ingress.spec.rules.iter().enumerate() {
         let public = rule.is_public();
@@ -47,8 +48,9 @@ pub(crate) fn compile(ingress: &api::Ingress, cells: &mut impl Cells) -> Vec<Arc
         let content = rule.http.iter().flat_map(|http| &http.paths).enumerate();
         let paths: Vec<_> = content
             .map(|(at, path)| {
-                let splits = splits(&path.splits, cells);
-                let path = Path { redirect, ..compiled(path, &shared, (index, at), splits) };
+                let splits = splits(&path.splits, &mut headers, cells);
+                let append_headers = headers.of(&path.append_headers);
+                let path = Path { redirect, append_headers, ..compiled(path, &shared, (index, at), splits) };
                 (Arc::new(path), public)
             })
             .collect();
@@ -65,7 +67,7 @@ fn shared(ingress: &api::Ingress) -> Ingress {
     Ingress { key: ingress.metadata.key(), hash }
 }
 
-/// One path, without redirect.
+/// One path, without redirect and headers to append.
 fn compiled(path: &spec::HttpPath, ingress: &Arc<Ingress>, (rule, index): (usize, usize), splits: Splits) -> Path {
     let matches = path.headers.iter();
     Path {
@@ -78,17 +80,17 @@ fn compiled(path: &spec::HttpPath, ingress: &Arc<Ingress>, (rule, index): (usize
             .map(|(name, exact)| HeaderMatch { name, exact })
             .collect(),
         rewrite_host: (!path.rewrite_host.is_empty()).then(|| path.rewrite_host.parse().ok()).flatten(),
-        append_headers: headers(&path.append_headers),
+        append_headers: Arc::default(),
         redirect: false,
         splits,
     }
 }
 
-fn splits(splits: &[spec::Split], cells: &mut impl Cells) -> Splits {
+fn splits<'a>(splits: &'a [spec::Split], headers: &mut Headers<'a>, cells: &mut impl Cells) -> Splits {
     let compiled = splits.iter().map(|split| Split {
         percent: u8::try_from(split.percent).unwrap_or(0),
         backend: cells.backend(backend_key(split)),
-        append_headers: headers(&split.append_headers),
+        append_headers: headers.of(&split.append_headers),
         traffic: cells.traffic(&split.service_name),
     });
     Splits::new(compiled)
@@ -100,11 +102,19 @@ pub(crate) fn backend_key(split: &spec::Split) -> BackendKey {
         IntOrString::Number(number) => ServicePort::Number(u16::try_from(*number).unwrap_or(0)),
         IntOrString::Text(name) => ServicePort::Name(name.as_str().into()),
     };
-    BackendKey { namespace: split.service_namespace.as_str().into(), service: split.service_name.as_str().into(), port }
+    let spec::Split { service_namespace, service_name, .. } = split;
+    BackendKey { namespace: Arc::clone(service_namespace), service: Arc::clone(service_name), port }
 }
 
-fn headers(headers: &Fields) -> Box<[Header]> {
-    headers.iter().filter_map(|(name, value)| header(name, value)).collect()
+/// Headers to append. Those of a revision, which most rules of a KIngress repeat, are kept once.
+#[derive(Default)]
+struct Headers<'a>(BTreeMap<&'a Fields, Arc<[Header]>>);
+
+impl<'a> Headers<'a> {
+    fn of(&mut self, fields: &'a Fields) -> Arc<[Header]> {
+        let compiled = || fields.iter().filter_map(|(name, value)| header(name, value)).collect();
+        Arc::clone(self.0.entry(fields).or_insert_with(compiled))
+    }
 }
 
 /// A header as it is sent; validation has refused what cannot be.

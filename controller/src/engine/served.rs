@@ -15,9 +15,9 @@ pub(super) struct Served {
     /// The version that is served; not always the latest.
     pub(super) ingress: Arc<Ingress>,
     /// The backends it counts on, once per split.
-    pub(super) backends: Vec<BackendKey>,
+    pub(super) backends: Box<[Arc<Backend>]>,
     /// Counters by Service, which a new version goes on with.
-    pub(super) traffic: Vec<Arc<Traffic>>,
+    pub(super) traffic: Box<[Arc<Traffic>]>,
     /// Its hosts that have a certificate.
     pub(super) certificates: BTreeSet<Box<str>>,
 }
@@ -33,15 +33,16 @@ pub(super) struct ServedCells<'a, Fill> {
     /// The version served before.
     pub(super) previous: Option<&'a Served>,
     /// Backends acquired so far.
-    pub(super) used: Vec<BackendKey>,
+    pub(super) used: Vec<Arc<Backend>>,
     /// Counters used so far.
     pub(super) traffic: Vec<Arc<Traffic>>,
 }
 
 impl<Fill: Fn(&Backend)> Cells for ServedCells<'_, Fill> {
     fn backend(&mut self, key: BackendKey) -> Arc<Backend> {
-        self.used.push(key.clone());
-        self.backends.acquire(key, &self.fill)
+        let cell = self.backends.acquire(key, &self.fill);
+        self.used.push(Arc::clone(&cell));
+        cell
     }
 
     fn traffic(&mut self, service: &str) -> Arc<Traffic> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use net_pingora_routing::{Backend, ObjectKey, Target, Upstream};
+use net_pingora_routing::{Backend, BackendKey, ObjectKey, Target, Upstream};
 
 use super::outcome::loaded_splits;
 use super::{Batch, Engine};
@@ -59,8 +59,8 @@ impl Engine {
             let (served, (latest, _)) = (engine.served.get(key)?, engine.store.ingress(key)?);
             // A refused version is served whenever its hosts are free; it must not change meanwhile.
             let may_wait = served.ingress != *latest && engine.claims.refusal(key).is_none();
-            let mut fresh =
-                loaded_splits(latest).filter(|split| !served.backends.contains(&compile::backend_key(split)));
+            let is_served = |key: BackendKey| served.backends.iter().any(|backend| backend.key == key);
+            let mut fresh = loaded_splits(latest).filter(|split| !is_served(compile::backend_key(split)));
             Some(may_wait && fresh.any(|split| !engine.is_there(split)))
         };
         if incomplete(self).unwrap_or(false) && self.held.waits(key, now) {

@@ -1,5 +1,6 @@
 //! Writes to the API server, a few at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -26,14 +27,14 @@ pub enum Write {
     /// The status of a KIngress.
     Status {
         /// Which object of that name.
-        uid: Box<str>,
+        uid: Arc<str>,
         /// What it is to be.
         status: Box<Status>,
     },
     /// The shared finalizer of a KIngress that is being deleted is taken off.
     Release {
         /// Which object of that name.
-        uid: Box<str>,
+        uid: Arc<str>,
         /// What stays.
         release: Release,
     },

@@ -166,7 +166,7 @@ mod tests {
             prefix: prefix.into(),
             headers: [header].into(),
             rewrite_host: Some(HeaderValue::from_static("inner.example")),
-            append_headers: Box::default(),
+            append_headers: Arc::default(),
             redirect: false,
             splits: Splits::new([Split {
                 percent: 100,

@@ -116,7 +116,7 @@ pub(super) fn of_route(request: &mut RequestHeader, path: &Path, split: &Split) 
     if request.headers.get(NETWORK_HASH).is_some_and(|value| value == "override") {
         request.insert_header(NETWORK_HASH, path.ingress.hash.clone())?;
     }
-    for (name, value) in split.append_headers.iter().chain(&path.append_headers) {
+    for (name, value) in split.append_headers.iter().chain(&*path.append_headers) {
         request.insert_header(name.clone(), value.clone())?;
     }
     rewrite_host(request, path)

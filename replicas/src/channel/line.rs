@@ -8,6 +8,7 @@
 //! ```
 
 use std::io;
+use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
 use serde::{Deserialize, Serialize, Serializer};
@@ -38,7 +39,7 @@ pub(super) struct Line {
     pub(super) all: bool,
     /// KIngress, uid and generation that are served from now on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    set: Vec<(Key, Box<str>, i64)>,
+    set: Vec<(Key, Arc<str>, i64)>,
     /// KIngress objects that are not served any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gone: Vec<Key>,

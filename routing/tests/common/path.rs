@@ -81,7 +81,7 @@ impl PathCase {
             prefix: self.prefix.as_str().into(),
             headers: self.headers.iter().map(|(name, exact)| header(name, exact)).collect(),
             rewrite_host: None,
-            append_headers: Box::default(),
+            append_headers: Arc::default(),
             redirect: self.redirect,
             splits: Splits::new(self.percents.iter().enumerate().map(split)),
         })
@@ -102,7 +102,7 @@ fn split(ingress: &ObjectKey, service: &str, percent: u8) -> Split {
     Split {
         percent,
         backend: Backend::new(key),
-        append_headers: Box::default(),
+        append_headers: Arc::default(),
         traffic: Traffic::new(ingress.clone(), service),
     }
 }

@@ -99,7 +99,7 @@ impl Check<'_> {
         let namespace = format!("{path}.serviceNamespace");
         if split.service_namespace.is_empty() {
             self.fault(namespace, "is required", format!("write {}", self.namespace));
-        } else if split.service_namespace != self.namespace {
+        } else if *split.service_namespace != *self.namespace {
             let problem = format!("{:?} is not the Ingress's own namespace", split.service_namespace);
             self.fault(namespace, problem, format!("write {}", self.namespace));
         }

@@ -214,7 +214,7 @@ impl Directory {
                 _ if same => {}
                 None => reading.changes.push(ObjectChange::Remove(id)),
                 Some((path, Located { object, line })) => {
-                    let origin = Origin { file: Some(path), line: Some(line), incumbent: false };
+                    let origin = Origin::of_file(path, line);
                     reading.changes.push(ObjectChange::Apply(object, origin));
                 }
             }
@@ -257,6 +257,6 @@ fn unreadable(path: &Path, error: &io::Error) -> Fault {
 
 fn defined_twice(id: &ObjectId, path: &Arc<Path>, line: usize, first: &Path, first_line: usize) -> Fault {
     let problem = format!("is defined already at {}:{first_line}, which counts", first.display());
-    let origin = Origin { file: Some(Arc::clone(path)), line: Some(line), incumbent: false };
+    let origin = Origin::of_file(Arc::clone(path), line);
     Fault::of(id, &origin, crate::api::FieldFault::new("metadata.name", problem, "remove one of the two or rename it"))
 }

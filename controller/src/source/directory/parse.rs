@@ -94,8 +94,7 @@ fn object(file: &Arc<Path>, id: ObjectId, node: Node<'_>, value: Value, parsed: 
         Ok(object) => parsed.objects.push((id, Located { object, line: node.line() })),
         Err(faults) => {
             for fault in faults {
-                let origin =
-                    Origin { file: Some(Arc::clone(file)), line: Some(node.line_of(&fault.path)), incumbent: false };
+                let origin = Origin::of_file(Arc::clone(file), node.line_of(&fault.path));
                 parsed.faults.push(Fault::of(&id, &origin, fault));
             }
             parsed.misshapen.insert(id);

@@ -143,6 +143,9 @@ impl Watched for Service {
 
     fn trim(&mut self) {
         trim_unversioned(&mut self.metadata);
+        if !self.spec.is_external_name() {
+            self.spec.kind = String::new();
+        }
     }
 
     fn into_object(self) -> Object {
@@ -220,7 +223,7 @@ mod tests {
         let Ok(Object::Ingress(ingress)) = read.content() else { panic!("not read") };
         assert_eq!(ingress.metadata.annotations.iter().count(), 1);
         assert!(ingress.metadata.labels.is_empty());
-        assert_eq!((ingress.metadata.uid.as_str(), ingress.metadata.generation), ("u", 2));
+        assert_eq!((&*ingress.metadata.uid, ingress.metadata.generation), ("u", 2));
         assert_eq!(ingress.spec.rules[0].visibility, "ExternalIP");
     }
 
