@@ -9,7 +9,7 @@ use anyhow::Context;
 use net_pingora_config::{Pod, ServeArgs, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
 use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
-use net_pingora_controller::{Control, Engine, Patiences, Peers, Settings};
+use net_pingora_controller::{Applied, Control, Engine, Patiences, Peers, Settings};
 use net_pingora_replicas::{Channel, Replicas, Served};
 use net_pingora_routing::{CertificateCell, ObjectKey, TableCell};
 use tokio::runtime;
@@ -19,6 +19,9 @@ use crate::server::ControlPlane;
 
 /// The watches of a KIngress and of its Services are not in step; this far apart they may be.
 const PATIENCE: Patiences = Patiences { version: Duration::from_secs(10), endpoints: Duration::from_secs(1) };
+
+/// KIngress objects in one batch of changes that are worth it to give memory back.
+const MANY: usize = 500;
 
 /// The name of the Lease, and of the service account that replicas prove.
 const NAME: &str = "net-pingora";
@@ -76,6 +79,7 @@ async fn run(
         replica_timeout: args.cluster.replica_timeout,
     });
     let control = Control::start(client.clone(), cluster, engine, board, served.clone()).await;
+    net_pingora_allocator::collect();
     // Who cannot write yet must not lead.
     let settings = replicas(args, &namespace, pod);
     let (replicas, leadership, reports) =
@@ -90,8 +94,15 @@ async fn run(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        never = control.run(Peers { leadership, reports }, |_| {}) => match never {},
+        never = control.run(Peers { leadership, reports }, give_back) => match never {},
         () = resigning => Ok(()),
+    }
+}
+
+/// Gives back what a batch of many changes has used: idle threads keep it.
+fn give_back(applied: &Applied) {
+    if applied.affected.len() >= MANY {
+        net_pingora_allocator::collect();
     }
 }
 

@@ -10,9 +10,13 @@ use net_pingora_controller::api::Object;
 use net_pingora_controller::{Engine, ObjectChange, Origin, Patiences, Settings};
 use serde_json::json;
 
+#[global_allocator]
+static ALLOCATOR: net_pingora_allocator::MiMalloc = net_pingora_allocator::MiMalloc;
+
 const CLASS: &str = "pingora.ingress.networking.knative.dev";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    net_pingora_allocator::configure();
     let count: usize = std::env::args().nth(1).map_or(Ok(5_000), |count| count.parse())?;
     let mut engine = Engine::new(Settings {
         class: CLASS.to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use net_pingora_routing::{
     Backend, BackendKey, CATCH_ALL, Header, HeaderMatch, Host, HostName, Ingress, Path, ServicePort, Split, Splits,
     Traffic,
@@ -117,9 +117,19 @@ impl<'a> Headers<'a> {
     }
 }
 
+/// Headers that Serving appends, in lower case; thousands of splits share the memory of their names.
+const KNATIVE: [&str; 5] = [
+    "knative-serving-revision",
+    "knative-serving-namespace",
+    "knative-serving-tag",
+    "knative-serving-default-route",
+    "k-original-host",
+];
+
 /// A header as it is sent; validation has refused what cannot be.
 fn header(name: &str, value: &str) -> Option<Header> {
-    Some((name.parse().ok()?, value.parse().ok()?))
+    let known = KNATIVE.into_iter().find(|known| known.eq_ignore_ascii_case(name)).map(HeaderName::from_static);
+    Some((known.or_else(|| name.parse().ok())?, value.parse().ok()?))
 }
 
 #[cfg(test)]

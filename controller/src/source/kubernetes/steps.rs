@@ -18,6 +18,9 @@ use crate::status::Seen;
 /// Knative's ConfigMap that names the default ingress class.
 pub(super) const CONFIG_NETWORK: &str = "config-network";
 
+/// Objects of a page of a list; a page is in memory as a whole.
+const PAGE: u32 = 200;
+
 /// One step of a watch.
 pub(super) enum Step {
     /// All objects of a kind are listed anew; those that do not come are gone.
@@ -91,7 +94,7 @@ fn steps_of<T: Watched>(api: Api<Read<T>>, config: watcher::Config) -> BoxStream
         Ok(Event::Delete(read)) => Step::Gone(read.id()),
         Err(error) => Step::Failed(T::KIND, error),
     };
-    watcher(api, config).backoff(Retry::default()).map(step).boxed()
+    watcher(api, config.page_size(PAGE)).backoff(Retry::default()).map(step).boxed()
 }
 
 fn reading<T: Watched>(read: Read<T>) -> Reading {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -101,22 +99,6 @@ func staleAnswers(s settings, i, version int) (int, error) {
 }
 
 func isNew(s settings, gateway string, i, version int) (bool, error) {
-	request, err := http.NewRequest(http.MethodGet, "http://"+gateway+"/", nil)
-	if err != nil {
-		return false, err
-	}
-	request.Host = host(s, i)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return false, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return false, fmt.Errorf("%s answers %s for %s", gateway, response.Status, request.Host)
-	}
-	return strings.Contains(string(body), revision(i, version)), nil
+	body, err := ask(s, gateway, i)
+	return strings.Contains(body, revision(i, version)), err
 }

@@ -16,6 +16,7 @@ type settings struct {
 	kingresses, changes     int
 	gateways                []string
 	idle                    time.Duration
+	restart                 bool
 	bounds                  bounds
 }
 
@@ -23,6 +24,7 @@ type settings struct {
 type bounds struct {
 	readyAfterCreated                  time.Duration
 	effectMedian, effect90, ready90    time.Duration
+	restart                            time.Duration
 	steadyMemory, peakMemory, idleCore float64
 }
 
@@ -42,6 +44,7 @@ func flags(s *settings) *api {
 	flag.IntVar(&s.kingresses, "kingresses", 1000, "how many")
 	flag.IntVar(&s.changes, "changes", 200, "how many single changes")
 	flag.DurationVar(&s.idle, "idle", 0, "how long to watch the idle gateway")
+	flag.BoolVar(&s.restart, "restart", false, "whether to kill all replicas at the end")
 	gateways := flag.String("gateways", "", "ADDRESS:PORT of every replica's public listener, with commas")
 	server := flag.String("server", "https://127.0.0.1:6443", "the API server")
 	authority := flag.String("ca", "", "the file of its authority")
@@ -51,6 +54,7 @@ func flags(s *settings) *api {
 	flag.DurationVar(&b.effectMedian, "max-effect-p50", 0, "bound")
 	flag.DurationVar(&b.effect90, "max-effect-p90", 0, "bound")
 	flag.DurationVar(&b.ready90, "max-ready-p90", 0, "bound: from a change to Ready")
+	flag.DurationVar(&b.restart, "max-restart", 0, "bound: from the kill of the replicas to right answers of all")
 	flag.Float64Var(&b.steadyMemory, "max-memory", 0, "bound: resident memory of a replica at the end, in MB")
 	flag.Float64Var(&b.peakMemory, "max-peak", 0, "bound: resident memory of a replica at its peak, in MB")
 	flag.Float64Var(&b.idleCore, "max-idle-core", 0, "bound: per cent of a core that an idle replica takes")
@@ -76,6 +80,9 @@ func run(client *api, s settings) error {
 		return err
 	}
 	if err := memory(s, r); err != nil {
+		return err
+	}
+	if err := restartAll(s, r); err != nil {
 		return err
 	}
 	return r.close()

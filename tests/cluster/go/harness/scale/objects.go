@@ -24,7 +24,12 @@ func host(s settings, i int) string {
 
 // revision is what the backend shows of a request's headers, and so tells which version routed it.
 func revision(i, version int) string {
-	return fmt.Sprintf("app-%d-version-%d.", i, version)
+	return fmt.Sprintf("%s%d.", anyRevision(i), version)
+}
+
+// anyRevision is what all revisions of a KIngress begin with.
+func anyRevision(i int) string {
+	return fmt.Sprintf("app-%d-version-", i)
 }
 
 func kingress(s settings, i, version int) object {
