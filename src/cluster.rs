@@ -11,10 +11,12 @@ use net_pingora_controller::kubernetes::{Cluster, connect};
 use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
 use net_pingora_controller::{Applied, Control, Engine, Patiences, Peers, Settings};
 use net_pingora_replicas::{Channel, Replicas, Served};
-use net_pingora_routing::{CertificateCell, ObjectKey, TableCell};
+use net_pingora_routing::{ObjectKey, TableCell};
+use net_pingora_tls::CertificateCells;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::objects::settings_with;
 use crate::server::ControlPlane;
 
 /// The watches of a KIngress and of its Services are not in step; this far apart they may be.
@@ -31,7 +33,7 @@ pub(crate) struct Synced {
     /// The routes.
     pub(crate) table: Arc<TableCell>,
     /// The certificates.
-    pub(crate) certificates: Arc<CertificateCell>,
+    pub(crate) certificates: CertificateCells,
     /// The thread that keeps both.
     pub(crate) control: ControlPlane,
 }
@@ -58,7 +60,7 @@ pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<Synced> {
 
 async fn run(
     args: &ServeArgs,
-    synced: oneshot::Sender<(Arc<TableCell>, Arc<CertificateCell>)>,
+    synced: oneshot::Sender<(Arc<TableCell>, CertificateCells)>,
     resign: oneshot::Receiver<()>,
 ) -> anyhow::Result<()> {
     let client = connect().await?;
@@ -66,11 +68,7 @@ async fn run(
     let (objects, served) = (&args.source.objects, Served::default());
     let cluster = Cluster::new(&client, &objects.class, &namespace);
     let internal_service = objects.internal_service();
-    let engine = Engine::new(Settings {
-        class: objects.class.clone(),
-        internal_service: internal_service.clone(),
-        patience: PATIENCE,
-    });
+    let engine = Engine::new(Settings { patience: PATIENCE, ..settings_with(objects, &args.tls) });
     let board = Board::new(BoardSettings {
         me: pod
             .as_ref()

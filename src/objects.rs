@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use net_pingora_config::{ObjectArgs, system_namespace};
+use net_pingora_config::{ObjectArgs, SecretName, TlsArgs, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
-use net_pingora_controller::{Engine, Fault, Loaded, Patiences, Settings};
+use net_pingora_controller::{DefaultCertificates, Engine, Fault, Loaded, Settings};
+use net_pingora_routing::ObjectKey;
 use tokio::runtime;
 use tokio::time::timeout;
 
@@ -30,7 +31,7 @@ pub(crate) struct Objects {
 /// Reads the folder, or else the cluster.
 pub(crate) fn read(from: Option<&Path>, args: &ObjectArgs) -> anyhow::Result<Objects> {
     if let Some(dir) = from {
-        let Loaded { engine, directory, faults, notices } = load(dir, args)?;
+        let Loaded { engine, directory, faults, notices } = load(dir, settings(args))?;
         return Ok(Objects { engine, faults, notices, count: directory.objects() });
     }
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -48,13 +49,22 @@ pub(crate) fn read(from: Option<&Path>, args: &ObjectArgs) -> anyhow::Result<Obj
 /// Reads the objects of a folder, to be watched.
 ///
 /// Faults of files and objects are in what it returns; only a folder that cannot be read is an error.
-pub(crate) fn load(dir: &Path, args: &ObjectArgs) -> anyhow::Result<Loaded> {
+pub(crate) fn load(dir: &Path, settings: Settings) -> anyhow::Result<Loaded> {
     fs::read_dir(dir).with_context(|| format!("cannot read {}; name a folder of manifests", dir.display()))?;
-    Ok(net_pingora_controller::load(dir, settings(args)))
+    Ok(net_pingora_controller::load(dir, settings))
 }
 
 /// What the control plane is told; a folder changes as its user saves it, so nothing waits.
 pub(crate) fn settings(args: &ObjectArgs) -> Settings {
     let (class, internal_service) = (args.class.clone(), args.internal_service());
-    Settings { class, internal_service, patience: Patiences::default() }
+    Settings { class, internal_service, system_namespace: system_namespace(), ..Settings::default() }
+}
+
+/// The same, of a process that serves TLS.
+pub(crate) fn settings_with(args: &ObjectArgs, tls: &TlsArgs) -> Settings {
+    let key =
+        |secret: &Option<SecretName>| secret.as_ref().map(|secret| ObjectKey::new(&secret.namespace, &secret.name));
+    let default_certificates =
+        DefaultCertificates { external: key(&tls.default_certificate), internal: key(&tls.cluster_certificate) };
+    Settings { default_certificates, ..settings(args) }
 }

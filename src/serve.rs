@@ -8,12 +8,13 @@ use std::thread::available_parallelism;
 use net_pingora_config::{ListenArgs, ServeArgs};
 use net_pingora_gateway::settings::{Limits, ListenerSettings, Settings, Timeouts};
 use net_pingora_routing::Listener;
+use net_pingora_tls::Policy;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::{self, Synced};
 use crate::log;
-use crate::objects::load;
+use crate::objects::{self, load};
 use crate::server::Server;
 
 /// Threads of the runtime for what is no traffic: health, admin and signals.
@@ -45,7 +46,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 async fn start(args: &ServeArgs) -> anyhow::Result<Server> {
     let settings = settings(args);
     if let Some(dir) = &args.source.from {
-        let loaded = load(dir, &args.source.objects)?;
+        let loaded = load(dir, objects::settings_with(&args.source.objects, &args.tls))?;
         loaded.log();
         return Server::of_folder(settings, loaded, |_| {});
     }
@@ -85,10 +86,12 @@ fn settings(args: &ServeArgs) -> Settings {
             headers: limits.max_headers.get(),
             uri_bytes: limits.max_uri_bytes.get(),
             connections: limits.max_connections.get(),
+            handshakes: limits.max_handshakes.get(),
             streams: limits.max_streams.get(),
         },
         timeouts: Timeouts {
             head: timeouts.head_timeout,
+            handshake: timeouts.handshake_timeout,
             idle: timeouts.idle_timeout,
             connect: timeouts.connect_timeout,
             upstream_idle: timeouts.upstream_idle_timeout,
@@ -96,6 +99,8 @@ fn settings(args: &ServeArgs) -> Settings {
             drain: timeouts.drain_timeout,
             drain_delay: timeouts.drain_delay,
         },
+        tls: Policy { min_version: args.tls.tls_min_version, cipher_suites: args.tls.tls_cipher_suites.clone() },
+        proxy_protocol: args.forward.proxy_protocol.clone(),
         trusted_hops: args.forward.trusted_hops,
         access_log: args.log.access_log,
         upstream_pool: args.forward.upstream_pool,

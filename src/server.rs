@@ -7,7 +7,8 @@ use std::thread;
 use net_pingora_controller::{Applied, Loaded};
 use net_pingora_gateway::settings::Settings;
 use net_pingora_gateway::{Gateway, Running};
-use net_pingora_routing::{CertificateCell, TableCell};
+use net_pingora_routing::TableCell;
+use net_pingora_tls::CertificateCells;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
@@ -50,7 +51,7 @@ impl Server {
     pub(crate) fn start(
         settings: Settings,
         table: Arc<TableCell>,
-        certificates: Arc<CertificateCell>,
+        certificates: CertificateCells,
         control: impl FnOnce() -> anyhow::Result<ControlPlane>,
     ) -> anyhow::Result<Self> {
         open_files::raise();

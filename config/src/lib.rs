@@ -10,6 +10,7 @@ mod doctor;
 mod explain;
 mod objects;
 mod serve;
+mod tls;
 
 pub use address::{AddressError, Listen};
 pub use cluster::{ClusterArgs, Pod, pod, system_namespace};
@@ -19,3 +20,4 @@ pub use doctor::DoctorArgs;
 pub use explain::{ExplainArgs, HeaderArg, HeaderError, Output, UrlArg, UrlError};
 pub use objects::{DEFAULT_CLASS, ObjectArgs, SourceArgs};
 pub use serve::{ForwardArgs, LimitArgs, ListenArgs, LogArgs, LogFormat, ServeArgs, TimeoutArgs};
+pub use tls::{SecretName, SecretNameError, TlsArgs};

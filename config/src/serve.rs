@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
-use crate::{ClusterArgs, Deadline, Listen, SourceArgs, address};
+use crate::{ClusterArgs, Deadline, Listen, SourceArgs, TlsArgs, address};
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +32,9 @@ pub struct ServeArgs {
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,
+    /// TLS for clients.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// What is done to requests on their way.
     #[command(flatten)]
     pub forward: ForwardArgs,
@@ -98,6 +102,13 @@ pub struct ForwardArgs {
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_TRUSTED_HOPS", default_value_t = 0)]
     pub trusted_hops: usize,
 
+    /// Networks of load balancers that begin every connection from outside with a PROXY header, with commas
+    ///
+    /// The PROXY protocol in its versions 1 and 2, in front of TLS as of plain HTTP. From these
+    /// addresses a connection without the header is refused; from others the header is.
+    #[arg(long, value_name = "NETWORKS", env = "NET_PINGORA_PROXY_PROTOCOL", value_delimiter = ',')]
+    pub proxy_protocol: Vec<IpNet>,
+
     /// Unused connections to endpoints that each thread keeps
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_UPSTREAM_POOL", default_value_t = 512)]
     pub upstream_pool: usize,
@@ -123,6 +134,10 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONNECTIONS", default_value = "50000")]
     pub max_connections: NonZeroUsize,
 
+    /// TLS handshakes in progress at once over all listeners; more are closed at once
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_HANDSHAKES", default_value = "1000")]
+    pub max_handshakes: NonZeroUsize,
+
     /// Streams open at once on one HTTP/2 connection
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_STREAMS", default_value = "256")]
     pub max_streams: NonZeroU32,
@@ -136,6 +151,11 @@ pub struct TimeoutArgs {
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_HEAD_TIMEOUT", default_value = "10s",
         value_parser = humantime::parse_duration)]
     pub head_timeout: Duration,
+
+    /// From accept to the end of a TLS handshake
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_HANDSHAKE_TIMEOUT", default_value = "10s",
+        value_parser = humantime::parse_duration)]
+    pub handshake_timeout: Duration,
 
     /// How long a client connection may be silent before and between requests
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_IDLE_TIMEOUT", default_value = "60s",

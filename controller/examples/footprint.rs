@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use net_pingora_controller::api::Object;
-use net_pingora_controller::{Engine, ObjectChange, Origin, Patiences, Settings};
+use net_pingora_controller::{Engine, ObjectChange, Origin, Settings};
 use serde_json::json;
 
 #[global_allocator]
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::new(Settings {
         class: CLASS.to_owned(),
         internal_service: "net-pingora-internal.knative-serving.svc.cluster.local".to_owned(),
-        patience: Patiences::default(),
+        ..Settings::default()
     });
     let before = resident()?;
     for number in 0..count {

@@ -50,6 +50,11 @@ impl Backends {
         }
     }
 
+    /// The Services with cells.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.0.keys()
+    }
+
     /// The cells of a Service's ports.
     pub(crate) fn of_service(&self, service: &ObjectKey) -> impl Iterator<Item = &Arc<Backend>> {
         self.0.get(service).into_iter().flatten().map(|counted| &counted.cell)

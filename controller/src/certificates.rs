@@ -1,56 +1,111 @@
 //! Which certificate each host is served with.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use net_pingora_routing::{Certificate, CertificateCell, ObjectKey};
+use net_pingora_routing::{Listener, ObjectKey};
+use net_pingora_tls::{CertificateCell, CertificateCells, Certificates as Shown};
+use rustls::sign::CertifiedKey;
 
 use crate::api::Ingress;
 use crate::compile::ingress::{rule_hosts, table_form};
 
-/// The hosts of a KIngress that have a certificate, with the Secret it is in.
+/// Who is shown a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Audience {
+    /// Clients of this kind of listener.
+    pub(crate) listener: Listener,
+    /// That ask for this host, in the table's form; `None` for those that ask for no host that has a certificate.
+    pub(crate) host: Option<Arc<str>>,
+}
+
+/// The certificates that a KIngress shows, by audience, with the Secret each is in.
 ///
 /// A `tls` entry counts for a rule only when it covers all of the rule's hosts; of several, the first.
-pub(crate) fn bindings(ingress: &Ingress) -> HashMap<Box<str>, ObjectKey> {
-    let covered = |tls: &crate::api::ingress::IngressTls| -> BTreeSet<Box<str>> {
-        tls.hosts.iter().filter_map(|host| table_form(host)).collect()
-    };
-    let entries: Vec<_> = ingress.spec.tls.iter().map(|tls| (covered(tls), tls.secret())).collect();
-    let mut bindings = HashMap::new();
+/// One that has `*.example.com` covers every host with one label more (RFC 6125 §6.4.3).
+pub(crate) fn bindings(ingress: &Ingress) -> BTreeMap<Audience, ObjectKey> {
+    let entries: Vec<_> = ingress.spec.tls.iter().map(|tls| (Covered::new(&tls.hosts), tls.secret())).collect();
+    let mut bindings = BTreeMap::new();
     for rule in ingress.spec.rules.iter().filter(|rule| !rule.hosts.is_empty()) {
         let hosts = rule_hosts(rule);
-        let entry = entries.iter().find(|(covered, _)| hosts.iter().all(|host| covered.contains(host)));
-        for host in entry.map(|_| hosts.as_slice()).unwrap_or_default() {
-            if let Some((_, secret)) = entry {
-                bindings.entry(host.clone()).or_insert_with(|| secret.clone());
+        let entry = entries.iter().find(|(covered, _)| hosts.iter().all(|host| covered.has(host)));
+        let Some((_, secret)) = entry else { continue };
+        let listeners: &[_] =
+            if rule.is_public() { &[Listener::External, Listener::Internal] } else { &[Listener::Internal] };
+        for host in hosts.into_iter().map(Arc::<str>::from) {
+            for &listener in listeners {
+                let audience = Audience { listener, host: Some(Arc::clone(&host)) };
+                bindings.entry(audience).or_insert_with(|| secret.clone());
             }
         }
     }
     bindings
 }
 
+/// The hosts of a `tls` entry.
+struct Covered(BTreeSet<Box<str>>);
+
+impl Covered {
+    fn new(hosts: &[String]) -> Self {
+        let form = |host: &String| match host.strip_prefix("*.") {
+            Some(domain) => table_form(domain).map(|domain| format!("*.{domain}").into()),
+            None => table_form(host),
+        };
+        Self(hosts.iter().filter_map(form).collect())
+    }
+
+    fn has(&self, host: &str) -> bool {
+        let wildcard = || host.split_once('.').is_some_and(|(_, domain)| self.0.contains(&*format!("*.{domain}")));
+        self.0.contains(host) || wildcard()
+    }
+}
+
 /// The certificates of all served hosts, and the cell the data plane reads.
 #[derive(Debug, Default)]
 pub(crate) struct Certificates {
-    cell: Arc<CertificateCell>,
-    by_host: HashMap<Box<str>, Arc<Certificate>>,
-    secret_of: HashMap<Box<str>, ObjectKey>,
-    hosts_of: HashMap<ObjectKey, BTreeSet<Box<str>>>,
-    loaded: HashMap<ObjectKey, Arc<Certificate>>,
-    /// Secrets that lost their last host in this batch; another host may still be bound to them.
+    secret_of: HashMap<Audience, ObjectKey>,
+    audiences_of: HashMap<ObjectKey, BTreeSet<Audience>>,
+    loaded: HashMap<ObjectKey, Arc<CertifiedKey>>,
+    /// What is shown from the next [`Certificates::publish`] on, by kind of listener.
+    external: Next,
+    internal: Next,
+    /// Secrets that lost their last audience in this batch; another may still be bound to them.
     unused: BTreeSet<ObjectKey>,
+}
+
+/// What a kind of listener shows next.
+#[derive(Debug, Default)]
+struct Next {
+    cell: Arc<CertificateCell>,
+    shown: Shown,
     changed: bool,
 }
 
+impl Next {
+    fn show(&mut self, host: Option<&Arc<str>>, certificate: Option<Arc<CertifiedKey>>) {
+        match (host, certificate) {
+            (None, certificate) => self.shown.default = certificate,
+            (Some(host), Some(certificate)) => drop(self.shown.by_host.insert(Arc::clone(host), certificate)),
+            (Some(host), None) => drop(self.shown.by_host.remove(host)),
+        }
+        self.changed = true;
+    }
+}
+
 impl Certificates {
-    /// The cell to hand to the data plane.
-    pub(crate) fn cell(&self) -> Arc<CertificateCell> {
-        Arc::clone(&self.cell)
+    /// The cells to hand to the data plane.
+    pub(crate) fn cells(&self) -> CertificateCells {
+        CertificateCells { external: Arc::clone(&self.external.cell), internal: Arc::clone(&self.internal.cell) }
     }
 
-    /// Whether some served host is bound to the Secret.
+    /// Whether the Secret is shown to somebody.
     pub(crate) fn uses(&self, secret: &ObjectKey) -> bool {
-        self.hosts_of.contains_key(secret)
+        self.audiences_of.contains_key(secret)
+    }
+
+    /// Whether the Secret is shown to clients that ask for no host that has a certificate.
+    pub(crate) fn is_default(&self, secret: &ObjectKey) -> bool {
+        self.audiences_of.get(secret).into_iter().flatten().any(|audience| audience.host.is_none())
     }
 
     /// Whether the Secret's certificate was read.
@@ -58,42 +113,37 @@ impl Certificates {
         self.loaded.contains_key(secret)
     }
 
-    /// Serves the host with the Secret's certificate from now on.
-    pub(crate) fn bind(&mut self, host: Box<str>, secret: ObjectKey) {
-        if self.secret_of.get(&host) == Some(&secret) {
+    /// Shows the Secret's certificate from now on.
+    pub(crate) fn bind(&mut self, audience: Audience, secret: ObjectKey) {
+        if self.secret_of.get(&audience) == Some(&secret) {
             return;
         }
-        self.unbind(&host);
-        if let Some(certificate) = self.loaded.get(&secret) {
-            self.by_host.insert(host.clone(), Arc::clone(certificate));
-            self.changed = true;
+        self.unbind(&audience);
+        if let Some(certificate) = self.loaded.get(&secret).map(Arc::clone) {
+            self.show(&audience, Some(certificate));
         }
-        self.hosts_of.entry(secret.clone()).or_default().insert(host.clone());
-        self.secret_of.insert(host, secret);
+        self.audiences_of.entry(secret.clone()).or_default().insert(audience.clone());
+        self.secret_of.insert(audience, secret);
     }
 
-    /// Serves the host with no certificate from now on.
-    pub(crate) fn unbind(&mut self, host: &str) {
-        let Some(secret) = self.secret_of.remove(host) else { return };
-        self.changed |= self.by_host.remove(host).is_some();
-        if let Some(hosts) = self.hosts_of.get_mut(&secret) {
-            hosts.remove(host);
-            if hosts.is_empty() {
-                self.hosts_of.remove(&secret);
+    /// Shows no certificate from now on.
+    pub(crate) fn unbind(&mut self, audience: &Audience) {
+        let Some(secret) = self.secret_of.remove(audience) else { return };
+        self.show(audience, None);
+        if let Some(audiences) = self.audiences_of.get_mut(&secret) {
+            audiences.remove(audience);
+            if audiences.is_empty() {
+                self.audiences_of.remove(&secret);
                 self.unused.insert(secret);
             }
         }
     }
 
-    /// Takes a Secret's certificate for all hosts bound to it, or none when the Secret is gone.
-    pub(crate) fn load(&mut self, secret: &ObjectKey, certificate: Option<Certificate>) {
+    /// Takes a Secret's certificate for all it is shown to, or none when the Secret is gone.
+    pub(crate) fn load(&mut self, secret: &ObjectKey, certificate: Option<CertifiedKey>) {
         let certificate = certificate.map(Arc::new);
-        for host in self.hosts_of.get(secret).into_iter().flatten() {
-            match &certificate {
-                Some(certificate) => drop(self.by_host.insert(host.clone(), Arc::clone(certificate))),
-                None => drop(self.by_host.remove(host)),
-            }
-            self.changed = true;
+        for audience in self.audiences_of.get(secret).cloned().into_iter().flatten() {
+            self.show(&audience, certificate.clone());
         }
         match certificate {
             Some(certificate) => self.loaded.insert(secret.clone(), certificate),
@@ -101,78 +151,113 @@ impl Certificates {
         };
     }
 
+    fn show(&mut self, audience: &Audience, certificate: Option<Arc<CertifiedKey>>) {
+        let next = match audience.listener {
+            Listener::External => &mut self.external,
+            Listener::Internal => &mut self.internal,
+        };
+        next.show(audience.host.as_ref(), certificate);
+    }
+
     /// Puts all changes into effect at once.
     pub(crate) fn publish(&mut self) {
         for secret in std::mem::take(&mut self.unused) {
-            if !self.hosts_of.contains_key(&secret) {
+            if !self.audiences_of.contains_key(&secret) {
                 self.loaded.remove(&secret);
             }
         }
-        if std::mem::take(&mut self.changed) {
-            self.cell.set(self.by_host.clone());
+        for next in [&mut self.external, &mut self.internal] {
+            if std::mem::take(&mut next.changed) {
+                next.cell.set(next.shown.clone());
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use net_pingora_routing::HostName;
     use serde_json::{Value, json};
 
     use super::*;
 
-    fn bound(tls: &Value, rules: &[&[&str]]) -> Vec<(String, String)> {
-        let rules: Vec<_> = rules.iter().map(|hosts| json!({"hosts": hosts})).collect();
+    /// Listener, host and Secret of every binding; the rules are `host host...`, `-` before those of the cluster.
+    fn bound(tls: &Value, rules: &[&str]) -> String {
+        let rule = |text: &&str| {
+            let visibility = if text.starts_with('-') { "ClusterLocal" } else { "ExternalIP" };
+            json!({"visibility": visibility, "hosts": text.trim_start_matches('-').split_whitespace().collect::<Vec<_>>()})
+        };
+        let rules: Vec<_> = rules.iter().map(rule).collect();
         let ingress: Ingress = serde_json::from_value(json!({"spec": {"tls": tls, "rules": rules}})).unwrap();
-        let mut all: Vec<_> = bindings(&ingress)
-            .into_iter()
-            .map(|(host, secret)| (host.into_string(), secret.name.to_string()))
-            .collect();
-        all.sort();
-        all
+        let text = |(audience, secret): (Audience, ObjectKey)| {
+            let kind = if audience.listener == Listener::External { "+" } else { "-" };
+            format!("{kind}{}={}", audience.host.unwrap(), secret.name)
+        };
+        bindings(&ingress).into_iter().map(text).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn a_tls_entry_counts_only_when_it_covers_all_hosts_of_a_rule() {
         let entry = |hosts: &[&str], name: &str| json!({"hosts": hosts, "secretName": name, "secretNamespace": "ns"});
-        let pairs =
-            |all: &[(&str, &str)]| all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
         for (tls, rules, wanted) in [
-            (json!([entry(&["a", "x"], "s")]), vec![&["A."][..]], pairs(&[("a", "s")])),
-            (json!([entry(&["a"], "s")]), vec![&["a", "b"][..]], pairs(&[])),
-            (
-                json!([entry(&["a"], "s"), entry(&["b", "a"], "t")]),
-                vec![&["a", "b"][..]],
-                pairs(&[("a", "t"), ("b", "t")]),
-            ),
-            (json!([entry(&["a"], "s"), entry(&["a"], "t")]), vec![&["a"][..]], pairs(&[("a", "s")])),
-            (json!([entry(&[], "s")]), vec![&[][..]], pairs(&[])),
+            (json!([entry(&["a", "x"], "s")]), &["A."][..], "+a=s -a=s"),
+            (json!([entry(&["a"], "s")]), &["a b"], ""),
+            (json!([entry(&["a"], "s"), entry(&["b", "a"], "t")]), &["-a b"], "-a=t -b=t"),
+            (json!([entry(&["a"], "s"), entry(&["a"], "t")]), &["-a"], "-a=s"),
+            (json!([entry(&["a"], "s")]), &["a", "-a"], "+a=s -a=s"),
+            (json!([entry(&[], "s")]), &[""], ""),
+            (json!([entry(&["*.Example."], "s")]), &["-a.example", "-b.a.example", "-example"], "-a.example=s"),
         ] {
-            assert_eq!(bound(&tls, &rules), wanted, "{tls} {rules:?}");
+            assert_eq!(bound(&tls, rules), wanted, "{tls} {rules:?}");
         }
+    }
+
+    fn made() -> CertifiedKey {
+        let made = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+        let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        CertifiedKey::from_der(vec![made.cert.der().clone()], key, &rustls::crypto::ring::default_provider()).unwrap()
     }
 
     #[test]
     fn a_host_follows_its_secret() {
-        let made = |byte| Certificate { chain: vec![vec![byte]], key: Vec::new() };
         let secret = ObjectKey::new("ns", "s");
+        let audience = Audience { listener: Listener::Internal, host: Some("a".into()) };
         let mut certificates = Certificates::default();
-        let cell = certificates.cell();
-        let found = |certificates: &mut Certificates| {
+        let cells = certificates.cells();
+        let shown = |certificates: &mut Certificates| {
             certificates.publish();
-            cell.find(&HostName::parse("a").unwrap()).map(|certificate| certificate.chain[0][0])
+            assert!(cells.external.find(Some("a")).is_none());
+            cells.internal.find(Some("a")).map(|certificate| certificate.cert.clone())
         };
-        certificates.bind("a".into(), secret.clone());
-        assert_eq!(found(&mut certificates), None);
-        certificates.load(&secret, Some(made(1)));
-        assert_eq!(found(&mut certificates), Some(1));
-        certificates.load(&secret, Some(made(2)));
-        assert_eq!(found(&mut certificates), Some(2));
+        let (first, second) = (made(), made());
+        let chains = [first.cert.clone(), second.cert.clone()].map(Some);
+        certificates.bind(audience.clone(), secret.clone());
+        assert_eq!(shown(&mut certificates), None);
+        certificates.load(&secret, Some(first));
+        assert_eq!(shown(&mut certificates), chains[0]);
+        certificates.load(&secret, Some(second));
+        assert_eq!(shown(&mut certificates), chains[1]);
         certificates.load(&secret, None);
-        assert_eq!(found(&mut certificates), None);
-        certificates.load(&secret, Some(made(3)));
-        certificates.unbind("a");
-        assert_eq!(found(&mut certificates), None);
+        assert_eq!(shown(&mut certificates), None);
+        certificates.load(&secret, Some(made()));
+        certificates.unbind(&audience);
+        assert_eq!(shown(&mut certificates), None);
         assert!(!certificates.uses(&secret) && certificates.loaded.is_empty());
+    }
+
+    #[test]
+    fn who_names_no_known_host_is_shown_the_default() {
+        let (default, own) = (ObjectKey::new("ns", "default"), ObjectKey::new("ns", "own"));
+        let mut certificates = Certificates::default();
+        let cells = certificates.cells();
+        certificates.bind(Audience { listener: Listener::External, host: None }, default.clone());
+        certificates.bind(Audience { listener: Listener::External, host: Some("a".into()) }, own.clone());
+        for secret in [&default, &own] {
+            certificates.load(secret, Some(made()));
+        }
+        certificates.publish();
+        let of = |name| cells.external.find(name).map(|certificate| certificate.cert.clone());
+        assert!(of(None).is_some() && of(None) == of(Some("b")) && of(None) != of(Some("a")));
+        assert!(cells.internal.find(None).is_none());
+        assert!(certificates.is_default(&default) && !certificates.is_default(&own));
     }
 }

@@ -4,36 +4,53 @@ mod admission;
 mod outcome;
 mod patience;
 mod served;
+mod tls;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net_pingora_routing::{Backend, BackendKey, CertificateCell, Change, Host, ObjectKey, Publisher, TableCell};
+use net_pingora_routing::{Backend, BackendKey, Change, Host, ObjectKey, Publisher, TableCell};
+use net_pingora_tls::CertificateCells;
 
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;
 use self::served::{Served, ServedCells};
+use self::tls::with_transport;
 use crate::api::{FieldFault, Ingress, Kind, ObjectId};
 use crate::backends::Backends;
 use crate::certificates::Certificates;
 use crate::compile::service::InternalService;
-use crate::compile::{ingress as compile, secret, service};
+use crate::compile::{ingress as compile, service};
 use crate::conflict::{Claims, Request, Verdict};
 use crate::fault::{Fault, Origin};
 use crate::references;
 use crate::store::{ObjectChange, Store, Touched};
+use crate::trust::UpstreamTrust;
 
 /// What the control plane is told at start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The class of KIngress objects that are served; the annotation must be equal to it byte for byte.
     pub class: String,
+    /// Namespace of Knative's own objects.
+    pub system_namespace: String,
     /// Full host name of our own internal Service; what is sent to it is routed again in-process.
     pub internal_service: String,
     /// How long to keep what there is when what comes next is not complete.
     pub patience: Patiences,
+    /// Secrets with the certificates for clients that name no host, or one without a certificate.
+    pub default_certificates: DefaultCertificates,
+}
+
+/// Secrets of type `kubernetes.io/tls`, by kind of listener; without one, such clients are refused.
+#[derive(Clone, Debug, Default)]
+pub struct DefaultCertificates {
+    /// For clients outside.
+    pub external: Option<ObjectKey>,
+    /// For clients in the cluster.
+    pub internal: Option<ObjectKey>,
 }
 
 /// How long to keep what there is; all zero by default.
@@ -66,12 +83,16 @@ pub struct Applied {
 #[derive(Debug)]
 pub struct Engine {
     class: String,
+    system_namespace: String,
     internal: InternalService,
+    trust: UpstreamTrust,
     store: Store,
     claims: Claims,
     served: BTreeMap<ObjectKey, Served>,
     backends: Backends,
     certificates: Certificates,
+    /// Secrets that are shown to somebody since the last batch.
+    unread: BTreeSet<ObjectKey>,
     publisher: Publisher,
     /// Faults of latest versions that are not in the store.
     rejected: BTreeMap<ObjectKey, Vec<FieldFault>>,
@@ -84,7 +105,6 @@ struct Batch {
     applied: Applied,
     removed: BTreeSet<Box<str>>,
     set: Vec<Arc<Host>>,
-    secrets: BTreeSet<ObjectKey>,
 }
 
 impl Batch {
@@ -97,7 +117,7 @@ impl Batch {
             detected,
             took: Duration::ZERO,
         };
-        Self { applied, removed: BTreeSet::new(), set: Vec::new(), secrets: BTreeSet::new() }
+        Self { applied, removed: BTreeSet::new(), set: Vec::new() }
     }
 
     fn fault(&mut self, kind: Kind, key: &ObjectKey, origin: &Origin, fault: FieldFault) {
@@ -108,19 +128,24 @@ impl Batch {
 impl Engine {
     /// An engine that knows no object.
     pub fn new(settings: Settings) -> Self {
-        Self {
+        let mut engine = Self {
             internal: InternalService::new(&settings.internal_service),
             class: settings.class,
+            system_namespace: settings.system_namespace,
+            trust: UpstreamTrust::default(),
             store: Store::default(),
             claims: Claims::default(),
             served: BTreeMap::new(),
             backends: Backends::default(),
             certificates: Certificates::default(),
+            unread: BTreeSet::new(),
             publisher: Publisher::default(),
             rejected: BTreeMap::new(),
             held: Patience::new(settings.patience.version),
             lingering: Patience::new(settings.patience.endpoints),
-        }
+        };
+        engine.bind_defaults(settings.default_certificates);
+        engine
     }
 
     /// The table to hand to the data plane.
@@ -129,8 +154,8 @@ impl Engine {
     }
 
     /// The certificates to hand to the data plane.
-    pub fn certificates(&self) -> Arc<CertificateCell> {
-        self.certificates.cell()
+    pub fn certificates(&self) -> CertificateCells {
+        self.certificates.cells()
     }
 
     /// All objects of now.
@@ -160,6 +185,7 @@ impl Engine {
                 self.store.apply(change, &mut touched);
             }
         }
+        self.refresh_trust(&mut touched, &mut batch);
         self.refresh_backends(&touched, detected);
         self.end_waits(&mut touched, &mut batch);
         self.settle_hosts(&touched, &mut batch);
@@ -209,15 +235,6 @@ impl Engine {
         (!same).then(|| (key, Arc::clone(ingress)))
     }
 
-    /// Takes certificates off hosts that a new version gives up, before others get those hosts.
-    fn unbind_outdated(&mut self, key: &ObjectKey, next: &Ingress) {
-        let Some(served) = self.served.get(key) else { return };
-        let stays = crate::certificates::bindings(next);
-        for host in served.certificates.iter().filter(|host| !stays.contains_key(*host)) {
-            self.certificates.unbind(host);
-        }
-    }
-
     /// Serves this version from the end of the batch on.
     fn serve(&mut self, key: ObjectKey, ingress: Arc<Ingress>, batch: &mut Batch) {
         let previous = self.served.remove(&key);
@@ -225,7 +242,8 @@ impl Engine {
             key: key.clone(),
             backends: &mut self.backends,
             fill: |cell: &Backend| {
-                cell.set(service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints()));
+                let upstream = service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints());
+                cell.set(with_transport(upstream, &cell.key, &mut self.trust));
             },
             previous: previous.as_ref(),
             used: Vec::new(),
@@ -235,9 +253,9 @@ impl Engine {
         let (backends, traffic) = (cells.used.into(), cells.traffic.into());
         let bindings = crate::certificates::bindings(&ingress);
         let certificates = bindings.keys().cloned().collect();
-        for (host, secret) in bindings {
-            self.certificates.bind(host, secret.clone());
-            batch.secrets.insert(secret);
+        for (audience, secret) in bindings {
+            self.certificates.bind(audience, secret.clone());
+            self.unread.insert(secret);
         }
         if let Some(previous) = previous {
             batch.removed.extend(compile::hosts(&previous.ingress));
@@ -251,28 +269,12 @@ impl Engine {
     /// Serves nothing of a KIngress from the end of the batch on.
     fn withdraw(&mut self, key: &ObjectKey, batch: &mut Batch) {
         let Some(served) = self.served.remove(key) else { return };
-        for host in &served.certificates {
-            self.certificates.unbind(host);
+        for audience in &served.certificates {
+            self.certificates.unbind(audience);
         }
         served.backends.iter().for_each(|backend| self.backends.release(&backend.key));
         batch.removed.extend(compile::hosts(&served.ingress));
         batch.applied.ingresses.push(key.clone());
-    }
-
-    /// Reads the Secrets that changed or that a host was bound to; a bad one leaves what was there.
-    fn refresh_certificates(&mut self, touched: &Touched, batch: &mut Batch) {
-        let fresh: BTreeSet<_> = std::mem::take(&mut batch.secrets);
-        let unread = fresh.into_iter().filter(|secret| !self.certificates.is_loaded(secret));
-        let all: BTreeSet<_> = unread.chain(touched.secrets.iter().cloned()).collect();
-        for key in all.iter().filter(|key| self.certificates.uses(key)).collect::<Vec<_>>() {
-            match self.store.secret(key) {
-                None => self.certificates.load(key, None),
-                Some((secret, origin)) => match secret::certificate(secret) {
-                    Ok(certificate) => self.certificates.load(key, Some(certificate)),
-                    Err(fault) => batch.fault(Kind::Secret, key, origin, fault),
-                },
-            }
-        }
     }
 
     /// Reports what changed KIngress objects refer to in vain, and KIngress objects that refer to what changed.

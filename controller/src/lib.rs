@@ -27,9 +27,10 @@ mod references;
 pub mod source;
 pub mod status;
 pub mod store;
+mod trust;
 
 pub use control::{Control, Peers};
-pub use engine::{Applied, Engine, Patiences, Problem, Settings, Trouble};
+pub use engine::{Applied, DefaultCertificates, Engine, Patiences, Problem, Settings, Trouble};
 pub use fault::{Fault, Origin};
 pub use source::directory::{Directory, Loaded, WatchError, load, watch};
 pub use source::kubernetes;

@@ -36,6 +36,16 @@ pub(crate) fn secrets(ingress: &Ingress, store: &Store) -> Vec<FieldFault> {
     missing.map(fault).collect()
 }
 
+/// The fault of a Secret that is to be a default certificate and does not exist.
+pub(crate) fn no_default_certificate() -> FieldFault {
+    let problem = "is set as a default certificate and does not exist";
+    FieldFault::new(
+        "",
+        problem,
+        "add it, of type kubernetes.io/tls; clients that name no host with a certificate are refused until then",
+    )
+}
+
 /// A split's Service or port that does not exist.
 fn split_fault(field: &str, split: &Split, store: &Store) -> Option<FieldFault> {
     let service = split.service();

@@ -42,6 +42,8 @@ pub struct Touched {
     pub endpoints: BTreeSet<ObjectKey>,
     /// Secrets that changed.
     pub secrets: BTreeSet<ObjectKey>,
+    /// ConfigMaps that changed.
+    pub config_maps: BTreeSet<ObjectKey>,
 }
 
 /// Objects of one kind.
@@ -96,7 +98,8 @@ impl Store {
                 touched.secrets.insert(key);
             }
             Object::ConfigMap(new) => {
-                self.config_maps.insert(key, (new, origin));
+                self.config_maps.insert(key.clone(), (new, origin));
+                touched.config_maps.insert(key);
             }
         }
     }
@@ -118,9 +121,7 @@ impl Store {
             }
             Kind::Endpoints => touched.endpoints.extend(self.endpoints.remove(key).map(|_| key.clone())),
             Kind::Secret => touched.secrets.extend(self.secrets.remove(key).map(|_| key.clone())),
-            Kind::ConfigMap => {
-                self.config_maps.remove(key);
-            }
+            Kind::ConfigMap => touched.config_maps.extend(self.config_maps.remove(key).map(|_| key.clone())),
         }
     }
 
@@ -212,6 +213,11 @@ impl Store {
     /// A ConfigMap.
     pub fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
         self.config_maps.get(key).map(|(map, _)| &**map)
+    }
+
+    /// All ConfigMaps.
+    pub fn config_maps(&self) -> impl Iterator<Item = (&ObjectKey, &ConfigMap)> {
+        self.config_maps.iter().map(|(key, (map, _))| (key, &**map))
     }
 
     /// The KIngress objects whose splits name a Service.

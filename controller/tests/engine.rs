@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use net_pingora_controller::api::{Object, ObjectId};
-use net_pingora_controller::{Applied, Engine, ObjectChange, Origin, Patiences, Settings};
-use net_pingora_routing::{Certificate, HostName, Missing, Target};
+use net_pingora_controller::{Applied, Engine, ObjectChange, Origin, Settings};
+use net_pingora_routing::{HostName, Missing, Target};
+use rustls::sign::CertifiedKey;
 use serde_json::{Value, json};
 
 const CLASS: &str = "pingora.ingress.networking.knative.dev";
@@ -14,7 +15,7 @@ fn engine() -> Engine {
     Engine::new(Settings {
         class: CLASS.into(),
         internal_service: "internal.system.svc.cluster.local".into(),
-        patience: Patiences::default(),
+        ..Settings::default()
     })
 }
 
@@ -54,8 +55,8 @@ fn remove(engine: &mut Engine, id: ObjectId) -> Applied {
     engine.apply(vec![ObjectChange::Remove(id)])
 }
 
-fn certificate(engine: &Engine, host: &str) -> Option<Arc<Certificate>> {
-    engine.certificates().find(&HostName::parse(host).unwrap())
+fn certificate(engine: &Engine, host: &str) -> Option<Arc<CertifiedKey>> {
+    engine.certificates().external.find(Some(host))
 }
 
 /// The KIngress that serves a host.
@@ -81,7 +82,7 @@ fn a_certificate_follows_its_secret_and_a_bad_one_leaves_what_was_there() {
 
     let renewed = good_secret("t");
     apply(&mut engine, [renewed.clone()]);
-    assert_ne!(first.chain, certificate(&engine, "a.example").unwrap().chain);
+    assert_ne!(first.cert, certificate(&engine, "a.example").unwrap().cert);
     remove(&mut engine, renewed.id());
     assert!(certificate(&engine, "a.example").is_none());
 }

@@ -19,6 +19,7 @@ fn engine(version: Duration, endpoints: Duration) -> Engine {
         class: CLASS.into(),
         internal_service: "internal.system.svc.cluster.local".into(),
         patience: Patiences { version, endpoints },
+        ..Settings::default()
     })
 }
 

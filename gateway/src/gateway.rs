@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use net_pingora_routing::{CertificateCell, TableCell};
+use net_pingora_routing::TableCell;
+use net_pingora_tls::CertificateCells;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::admin::{Health, Readiness, State, serve_admin, serve_health};
-use crate::front::{BindError, Listening, Permits, Worker, bind};
+use crate::front::{Acceptors, BindError, Listening, Permits, Worker, bind};
 use crate::observe::Observer;
 use crate::observe::metrics::Metrics;
 use crate::settings::{ListenerSettings, Settings};
@@ -43,7 +44,7 @@ pub enum StartError {
 pub struct Gateway {
     settings: Arc<Settings>,
     table: Arc<TableCell>,
-    certificates: Arc<CertificateCell>,
+    certificates: CertificateCells,
     listening: Vec<Listening>,
     health: TcpListener,
     admin: TcpListener,
@@ -67,11 +68,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When an address cannot be listened on; the error names it and the flag that changes it.
-    pub fn bind(
-        settings: Settings,
-        table: Arc<TableCell>,
-        certificates: Arc<CertificateCell>,
-    ) -> Result<Self, BindError> {
+    pub fn bind(settings: Settings, table: Arc<TableCell>, certificates: CertificateCells) -> Result<Self, BindError> {
         let listening = Listening::bind_all(&settings)?;
         let (health, health_address) = bind("health", settings.health)?;
         let (admin, admin_address) = bind("admin", settings.admin)?;
@@ -100,7 +97,9 @@ impl Gateway {
         let names = names.map_err(|error| StartError::Dns(error.to_string()))?;
         let observer = Arc::new(Observer::new(Arc::new(metrics), self.settings.access_log));
         let readiness = Arc::<Readiness>::default();
-        let permits = Permits::new(self.settings.limits.connections);
+        let limits = &self.settings.limits;
+        let (permits, handshakes) = (Permits::new(limits.connections), Permits::new(limits.handshakes));
+        let tls = Acceptors::new(&self.settings.tls, self.certificates)?;
         let (stopping, stopped) = watch::channel(false);
         let (mut draining, mut workers) = (Vec::new(), Vec::new());
         for number in 0..self.settings.threads.max(1) {
@@ -110,9 +109,10 @@ impl Gateway {
                 settings: Arc::clone(&self.settings),
                 observer: Arc::clone(&observer),
                 table: Arc::clone(&self.table),
-                certificates: Arc::clone(&self.certificates),
+                tls: tls.clone(),
                 names: Arc::clone(&names),
                 permits: Arc::clone(&permits),
+                handshakes: Arc::clone(&handshakes),
                 draining: drained,
             };
             workers.push(spawn(number, worker, share(&self.listening)?, stopped.clone())?);

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use net_pingora_routing::Listener;
+use net_pingora_tls::Policy;
 
 /// Everything the data plane is told at start.
 #[derive(Clone, Debug)]
@@ -20,6 +22,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// What TLS clients may negotiate.
+    pub tls: Policy,
+    /// Who begins every connection to an external listener with a PROXY header.
+    pub proxy_protocol: Vec<IpNet>,
     /// Proxies in front of us whose `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_hops: usize,
     /// Unused upstream connections each worker keeps.
@@ -52,13 +58,22 @@ pub struct Limits {
     pub uri_bytes: usize,
     /// Connections open at once over all listeners; more are closed at once.
     pub connections: usize,
+    /// TLS handshakes in progress at once over all listeners; more are closed at once.
+    pub handshakes: usize,
     /// Streams open at once on one HTTP/2 connection.
     pub streams: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head_bytes: 60 * 1024, headers: 200, uri_bytes: 16 * 1024, connections: 50_000, streams: 256 }
+        Self {
+            head_bytes: 60 * 1024,
+            headers: 200,
+            uri_bytes: 16 * 1024,
+            connections: 50_000,
+            handshakes: 1_000,
+            streams: 256,
+        }
     }
 }
 
@@ -67,6 +82,8 @@ impl Default for Limits {
 pub struct Timeouts {
     /// From the first byte of a request to the end of its head, in total.
     pub head: Duration,
+    /// From accept to the end of a TLS handshake.
+    pub handshake: Duration,
     /// From accept to the first byte, and between two requests of a connection.
     pub idle: Duration,
     /// One attempt to connect to an endpoint.
@@ -86,6 +103,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
             idle: Duration::from_mins(1),
             connect: Duration::from_secs(5),
             upstream_idle: Duration::from_mins(1),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
+use net_pingora_tls::Encryption;
 
 /// A Service's port as a split names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -175,11 +176,25 @@ pub enum Target {
     Internal,
 }
 
-/// What a backend resolves to, and the protocol it speaks.
+/// How an upstream is spoken to.
+#[derive(Clone, Debug, Default)]
+pub enum Transport {
+    /// In the clear.
+    #[default]
+    Plain,
+    /// With TLS, and only with who proves to be the upstream.
+    Encrypted(Arc<Encryption>),
+    /// It is to be TLS, but there is nobody to trust; every request is answered 503.
+    Untrusted,
+}
+
+/// What a backend resolves to, and how it is spoken to.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// Protocol by port name or `appProtocol`.
     pub protocol: Protocol,
+    /// Whether it is encrypted.
+    pub transport: Transport,
     /// Where requests go.
     pub target: Target,
 }
@@ -195,7 +210,8 @@ pub struct Backend {
 impl Backend {
     /// A cell for a Service nobody has seen yet.
     pub fn new(key: BackendKey) -> Arc<Self> {
-        let upstream = Upstream { protocol: Protocol::Http1, target: Target::Missing(Missing::Service) };
+        let target = Target::Missing(Missing::Service);
+        let upstream = Upstream { protocol: Protocol::Http1, transport: Transport::Plain, target };
         Arc::new(Self { key, upstream: ArcSwap::from_pointee(upstream) })
     }
 

@@ -11,7 +11,7 @@ use crate::{HostName, Path, PathVerdict, Split, Table};
 pub const ACME_CHALLENGE: &str = "/.well-known/acme-challenge/";
 
 /// Which kind of listener a request came in on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Listener {
     /// Serves rules with visibility `ExternalIP`.
     External,

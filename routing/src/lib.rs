@@ -10,7 +10,6 @@
 
 mod backend;
 mod cell;
-mod certificate;
 mod decide;
 mod explain;
 mod host;
@@ -19,10 +18,9 @@ mod table;
 mod traffic;
 
 pub use backend::{
-    Backend, BackendKey, Endpoint, EndpointSet, InFlight, Missing, Protocol, ServicePort, Target, Upstream,
+    Backend, BackendKey, Endpoint, EndpointSet, InFlight, Missing, Protocol, ServicePort, Target, Transport, Upstream,
 };
 pub use cell::{Publisher, TableCell};
-pub use certificate::{Certificate, CertificateCell};
 pub use decide::{ACME_CHALLENGE, Decision, Listener, Match, Miss, Request, route};
 pub use explain::{Explanation, Step, explain};
 pub use host::{CATCH_ALL, HostName};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use crate::decide::ACME_CHALLENGE;
 use crate::{Backend, Traffic};
 
 /// Namespace and name of an object.
@@ -135,6 +136,12 @@ pub struct Path {
 }
 
 impl Path {
+    /// Whether its upstreams are spoken to in the clear whatever they ask for: they are no revisions, but
+    /// solvers of ACME challenges, or what another route's host stands for.
+    pub fn is_plain(&self) -> bool {
+        self.rewrite_host.is_some() || self.prefix.starts_with(ACME_CHALLENGE)
+    }
+
     /// Whether this path serves a request; a literal prefix, without regard to segments.
     pub fn verdict(&self, path: &str, headers: &HeaderMap) -> PathVerdict<'_> {
         if !path.starts_with(&*self.prefix) {

@@ -21,6 +21,7 @@ use net_pingora_config::{DemoArgs, ObjectArgs};
 use net_pingora_controller::Applied;
 use net_pingora_gateway::settings::{Limits, ListenerSettings, Settings, Timeouts};
 use net_pingora_routing::Listener;
+use net_pingora_tls::Policy;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -59,7 +60,7 @@ impl Demo {
         let folder = Folder::open(args.dir.as_deref())?;
         let path = folder.path();
         backends.write_manifests(path).with_context(|| format!("cannot write manifests into {}", path.display()))?;
-        let loaded = load(path, &ObjectArgs::default())?;
+        let loaded = load(path, crate::objects::settings(&ObjectArgs::default()))?;
         for fault in &loaded.faults {
             writeln!(stdout(), "{fault}")?;
         }
@@ -104,6 +105,8 @@ fn settings() -> Settings {
         threads: available_parallelism().map_or(1, NonZeroUsize::get),
         limits: Limits::default(),
         timeouts: Timeouts::default(),
+        tls: Policy::default(),
+        proxy_protocol: Vec::new(),
         trusted_hops: 0,
         upstream_pool: 512,
         access_log: false,

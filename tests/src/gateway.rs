@@ -8,9 +8,10 @@ use http::{HeaderName, HeaderValue};
 use net_pingora_gateway::settings::{ListenerSettings, Settings, Timeouts};
 use net_pingora_gateway::{Gateway, Running};
 use net_pingora_routing::{
-    Backend, BackendKey, CertificateCell, Change, EndpointSet, Header, HeaderMatch, Host, Ingress, Listener, ObjectKey,
-    Path, Protocol, Publisher, ServicePort, Split, Splits, Target, Traffic, Upstream,
+    Backend, BackendKey, Change, EndpointSet, Header, HeaderMatch, Host, Ingress, Listener, ObjectKey, Path, Protocol,
+    Publisher, ServicePort, Split, Splits, Target, Traffic, Transport, Upstream,
 };
+use net_pingora_tls::{CertificateCells, Policy};
 
 /// A route of a test: one host, one path, its splits.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Route {
     pub rewrite_host: Option<&'static str>,
     /// Whether plain HTTP is redirected.
     pub redirect: bool,
+    /// How upstreams are spoken to.
+    pub transport: Transport,
     /// Percent, where to, protocol.
     pub splits: Vec<(u8, Target, Protocol)>,
 }
@@ -54,6 +57,7 @@ impl Route {
             append: Vec::new(),
             rewrite_host: None,
             redirect: false,
+            transport: Transport::Plain,
             splits: vec![(100, target, protocol)],
         }
     }
@@ -65,7 +69,7 @@ impl Route {
             let port = ServicePort::Number(80);
             let backend =
                 Backend::new(BackendKey { namespace: "default".into(), service: service.as_str().into(), port });
-            backend.set(Upstream { protocol, target });
+            backend.set(Upstream { protocol, transport: self.transport.clone(), target });
             let traffic = Traffic::new(key.clone(), &service);
             Split { percent, backend, append_headers: headers(&[("x-split", service.as_str())]), traffic }
         };
@@ -107,8 +111,14 @@ pub struct TestGateway {
     pub external: SocketAddr,
     /// Address of the internal HTTP listener.
     pub internal: SocketAddr,
+    /// Address of the external HTTPS listener.
+    pub external_tls: SocketAddr,
+    /// Address of the internal HTTPS listener.
+    pub internal_tls: SocketAddr,
     /// Address of health.
     pub health: SocketAddr,
+    /// The gateway's certificates.
+    pub certificates: CertificateCells,
     /// Writes the gateway's table.
     pub publisher: Publisher,
     running: Option<Running>,
@@ -133,13 +143,22 @@ impl TestGateway {
         publisher.publish(routes.into_iter().map(|route| Change::Set(route.compile())));
         let mut settings = settings();
         change(&mut settings);
-        let gateway = Gateway::bind(settings, publisher.cell(), Arc::<CertificateCell>::default()).expect("binds");
-        let address = |name| gateway.addresses().iter().find(|(other, _)| *other == name).map(|(_, address)| *address);
-        let (external, internal) = (address("external-http").expect("bound"), address("internal-http").expect("bound"));
-        let health = address("health").expect("bound");
+        let certificates = CertificateCells::default();
+        let gateway = Gateway::bind(settings, publisher.cell(), certificates.clone()).expect("binds");
+        let addresses = gateway.addresses().to_vec();
+        let address = |name| addresses.iter().find(|(other, _)| *other == name).expect("bound").1;
         let running = gateway.start().expect("starts");
         running.ready();
-        Self { external, internal, health, publisher, running: Some(running) }
+        Self {
+            external: address("external-http"),
+            internal: address("internal-http"),
+            external_tls: address("external-https"),
+            internal_tls: address("internal-https"),
+            health: address("health"),
+            certificates,
+            publisher,
+            running: Some(running),
+        }
     }
 
     /// Drains the gateway.
@@ -160,14 +179,22 @@ impl Drop for TestGateway {
 
 fn settings() -> Settings {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = |name, kind| ListenerSettings { name, address: any, kind, tls: false };
+    let listener =
+        |name: &'static str, kind| ListenerSettings { name, address: any, kind, tls: name.ends_with("-https") };
     Settings {
-        listeners: vec![listener("external-http", Listener::External), listener("internal-http", Listener::Internal)],
+        listeners: vec![
+            listener("external-http", Listener::External),
+            listener("internal-http", Listener::Internal),
+            listener("external-https", Listener::External),
+            listener("internal-https", Listener::Internal),
+        ],
         health: any,
         admin: any,
         threads: 1,
         limits: net_pingora_gateway::settings::Limits::default(),
         timeouts: Timeouts { drain_delay: Duration::ZERO, drain: Duration::from_secs(5), ..Timeouts::default() },
+        tls: Policy::default(),
+        proxy_protocol: Vec::new(),
         trusted_hops: 0,
         upstream_pool: 128,
         access_log: false,

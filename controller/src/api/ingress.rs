@@ -9,7 +9,7 @@ mod validate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use net_pingora_routing::ObjectKey;
+use net_pingora_routing::{ACME_CHALLENGE, ObjectKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Fields, IntOrString, ObjectMeta};
@@ -115,6 +115,13 @@ pub struct HttpPath {
     /// Headers to set.
     #[serde(skip_serializing_if = "Fields::is_empty")]
     pub append_headers: Fields,
+}
+
+impl HttpPath {
+    /// Whether its upstreams are spoken to in the clear, as [`net_pingora_routing::Path::is_plain`] has it.
+    pub fn is_plain(&self) -> bool {
+        !self.rewrite_host.is_empty() || self.path.starts_with(ACME_CHALLENGE)
+    }
 }
 
 /// How a header must look.

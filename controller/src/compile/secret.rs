@@ -2,7 +2,6 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use net_pingora_routing::Certificate;
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -19,7 +18,7 @@ const KEY: &str = "tls.key";
 ///
 /// # Errors
 /// The field that is missing or cannot be used.
-pub(crate) fn certificate(secret: &Secret) -> Result<Certificate, FieldFault> {
+pub(crate) fn certificate(secret: &Secret) -> Result<CertifiedKey, FieldFault> {
     let chain = CertificateDer::pem_slice_iter(&value(secret, CHAIN)?)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| unusable(secret, CHAIN, "is not a certificate chain in PEM"))?;
@@ -28,14 +27,12 @@ pub(crate) fn certificate(secret: &Secret) -> Result<Certificate, FieldFault> {
     }
     let key = PrivateKeyDer::from_pem_slice(&value(secret, KEY)?)
         .map_err(|_| unusable(secret, KEY, "is not a private key in PEM"))?;
-    CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider())
-        .map_err(|error| unusable(secret, KEY, &format!("does not go with {CHAIN} ({error})")))?;
-    let chain = chain.into_iter().map(|certificate| certificate.to_vec()).collect();
-    Ok(Certificate { chain, key: key.secret_der().to_vec() })
+    CertifiedKey::from_der(chain, key, &ring::default_provider())
+        .map_err(|error| unusable(secret, KEY, &format!("does not go with {CHAIN} ({error})")))
 }
 
 /// The bytes of one of the Secret's values.
-fn value(secret: &Secret, key: &str) -> Result<Vec<u8>, FieldFault> {
+pub(crate) fn value(secret: &Secret, key: &str) -> Result<Vec<u8>, FieldFault> {
     if let Some(text) = secret.string_data.get(key) {
         return Ok(text.clone().into_bytes());
     }
@@ -72,12 +69,12 @@ mod tests {
     fn a_chain_and_its_key_are_read_from_data_or_string_data() {
         let (chain, key) = pair();
         let plain = Secret { string_data: texts(&[(CHAIN, &chain), (KEY, &key)]), ..Default::default() };
-        assert_eq!(certificate(&plain).unwrap().chain.len(), 1);
+        assert_eq!(certificate(&plain).unwrap().cert.len(), 1);
         let mut encoded = BASE64_STANDARD.encode(&chain);
         encoded.insert(10, '\n');
         let data = texts(&[(CHAIN, &encoded), (KEY, &BASE64_STANDARD.encode(&key))]);
         let from_data = certificate(&Secret { data, ..Default::default() }).unwrap();
-        assert_eq!(from_data.key, certificate(&plain).unwrap().key);
+        assert_eq!(from_data.cert, certificate(&plain).unwrap().cert);
     }
 
     #[test]

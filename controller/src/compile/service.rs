@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use net_pingora_routing::{BackendKey, EndpointSet, Missing, ObjectKey, Protocol, ServicePort, Target, Upstream};
+use net_pingora_routing::{
+    BackendKey, EndpointSet, Missing, ObjectKey, Protocol, ServicePort, Target, Transport, Upstream,
+};
 
 use crate::api::IntOrString;
 use crate::api::core::{self, EndpointPort, EndpointSlice, Endpoints, Service};
@@ -47,18 +49,22 @@ pub(crate) fn resolve(key: &BackendKey, store: &Store, internal: &InternalServic
             None if service.spec.ports.is_empty() => EXTERNAL_NAME_PORT,
             None => return missing(Missing::Port),
         };
-        return Upstream { protocol, target: external(&service.spec.external_name, number, internal) };
+        return plain(protocol, external(&service.spec.external_name, number, internal));
     }
     let Some(port) = port else { return missing(Missing::Port) };
     if name == internal.key {
-        return Upstream { protocol, target: Target::Internal };
+        return plain(protocol, Target::Internal);
     }
     let addresses = addresses(port, store, &name);
-    Upstream { protocol, target: Target::Endpoints(EndpointSet::new(addresses, previous)) }
+    plain(protocol, Target::Endpoints(EndpointSet::new(addresses, previous)))
 }
 
 fn missing(what: Missing) -> Upstream {
-    Upstream { protocol: Protocol::Http1, target: Target::Missing(what) }
+    plain(Protocol::Http1, Target::Missing(what))
+}
+
+fn plain(protocol: Protocol, target: Target) -> Upstream {
+    Upstream { protocol, transport: Transport::Plain, target }
 }
 
 fn external(host: &str, port: u16, internal: &InternalService) -> Target {

@@ -36,6 +36,8 @@ pub enum Trouble {
     NoBackend,
     /// A Service that gets traffic has no ready endpoint.
     NoEndpoints,
+    /// Its pods are to prove who they are, and nobody is trusted to vouch for them.
+    NoAuthority,
 }
 
 /// How many faults a message names before it only counts them.
@@ -76,6 +78,7 @@ impl Engine {
             (Trouble::BadSecret, self.bad_secrets(ingress)),
             (Trouble::NoBackend, references::backends(ingress, &self.store)),
             (Trouble::NoEndpoints, self.idle_backends(ingress)),
+            (Trouble::NoAuthority, self.untrusted_backends(ingress)),
         ] {
             if !faults.is_empty() {
                 return Err(problem(trouble, &faults));
@@ -103,6 +106,11 @@ impl Engine {
             }
         }
         faults
+    }
+
+    fn untrusted_backends(&self, ingress: &Ingress) -> Vec<FieldFault> {
+        let encrypted = ingress.paths().any(|(_, _, path)| !path.is_plain());
+        self.trust.problem().filter(|_| encrypted).into_iter().collect()
     }
 
     /// Whether some request could be sent to the split's backend now.

@@ -1,12 +1,12 @@
 //! The version of a KIngress that is served right now.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use net_pingora_routing::{Backend, BackendKey, ObjectKey, Traffic};
 
 use crate::api::Ingress;
 use crate::backends::Backends;
+use crate::certificates::Audience;
 use crate::compile::ingress::Cells;
 
 /// A served KIngress and what it uses beside the table.
@@ -18,8 +18,8 @@ pub(super) struct Served {
     pub(super) backends: Box<[Arc<Backend>]>,
     /// Counters by Service, which a new version goes on with.
     pub(super) traffic: Box<[Arc<Traffic>]>,
-    /// Its hosts that have a certificate.
-    pub(super) certificates: BTreeSet<Box<str>>,
+    /// To whom it shows certificates.
+    pub(super) certificates: Box<[Audience]>,
 }
 
 /// The cells of a KIngress while it is compiled.
@@ -38,9 +38,9 @@ pub(super) struct ServedCells<'a, Fill> {
     pub(super) traffic: Vec<Arc<Traffic>>,
 }
 
-impl<Fill: Fn(&Backend)> Cells for ServedCells<'_, Fill> {
+impl<Fill: FnMut(&Backend)> Cells for ServedCells<'_, Fill> {
     fn backend(&mut self, key: BackendKey) -> Arc<Backend> {
-        let cell = self.backends.acquire(key, &self.fill);
+        let cell = self.backends.acquire(key, &mut self.fill);
         self.used.push(Arc::clone(&cell));
         cell
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use net_pingora_routing::{Backend, BackendKey, ObjectKey, Target, Upstream};
+use net_pingora_routing::{BackendKey, ObjectKey, Target};
 
 use super::outcome::loaded_splits;
+use super::tls::with_transport;
 use super::{Batch, Engine};
 use crate::backends::service_of;
 use crate::compile::{ingress as compile, service};
@@ -20,7 +21,8 @@ impl Engine {
         let over: BTreeSet<_> = self.lingering.over(now).iter().map(service_of).collect();
         let changed: BTreeSet<_> = touched.services.union(&touched.endpoints).chain(&over).collect();
         for cell in changed.into_iter().flat_map(|service| self.backends.of_service(service)) {
-            let (last, next) = (cell.endpoints(), self.resolve(cell));
+            let upstream = service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints());
+            let (last, next) = (cell.endpoints(), with_transport(upstream, &cell.key, &mut self.trust));
             let empty = matches!(&next.target, Target::Endpoints(endpoints) if endpoints.as_slice().is_empty());
             if empty && !last.as_slice().is_empty() && self.lingering.waits(&cell.key, now) {
                 continue;
@@ -32,10 +34,6 @@ impl Engine {
         for key in self.lingering.over(now) {
             self.lingering.forget(&key);
         }
-    }
-
-    fn resolve(&self, cell: &Backend) -> Upstream {
-        service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints())
     }
 
     /// Adds the KIngress objects that waited for their backends and need not wait any more.

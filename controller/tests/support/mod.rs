@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use net_pingora_controller::{Applied, Patiences, Settings, load, watch};
+use net_pingora_controller::{Applied, Settings, load, watch};
 use net_pingora_routing::{HostName, Path, TableCell, Target, Traffic};
 use tempfile::TempDir;
 
@@ -24,7 +24,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         class: CLASS.into(),
         internal_service: "internal.system.svc.cluster.local".into(),
-        patience: Patiences::default(),
+        ..Settings::default()
     }
 }
 

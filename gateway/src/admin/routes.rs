@@ -138,7 +138,7 @@ mod tests {
     use http::HeaderName;
     use net_pingora_routing::{
         Backend, BackendKey, CATCH_ALL, Change, EndpointSet, HeaderMatch, Ingress, ObjectKey, Path, Protocol,
-        Publisher, ServicePort, Split, Splits, Target, Traffic, Upstream,
+        Publisher, ServicePort, Split, Splits, Target, Traffic, Transport, Upstream,
     };
     use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ mod tests {
         let backend = Backend::new(key);
         let addresses = ["10.0.0.1:8012", "10.0.0.2:8012"].map(|address| address.parse().unwrap());
         let target = Target::Endpoints(EndpointSet::new(addresses, &EndpointSet::default()));
-        backend.set(Upstream { protocol: Protocol::Http2, target });
+        backend.set(Upstream { protocol: Protocol::Http2, transport: Transport::Plain, target });
         backend
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{EXPECT, TRANSFER_ENCODING};
 use http::{HeaderValue, Version};
-use net_pingora_routing::{Match, Protocol, TableCell};
+use net_pingora_routing::{Protocol, TableCell};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
@@ -68,9 +68,9 @@ impl ProxyHttp for Exchange {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        let hop = ctx.hops.last().and_then(Match::split);
-        let Some(split) = hop else { return Error::err(ErrorType::InternalError) };
-        let choice = match upstream::choose(&split.backend, &self.names, &ctx.tried).await {
+        let hop = ctx.hops.last().and_then(|hop| Some((hop, hop.split()?)));
+        let Some((hop, split)) = hop else { return Error::err(ErrorType::InternalError) };
+        let choice = match upstream::choose(&hop.path, split, &self.names, &ctx.tried).await {
             Ok(choice) => choice,
             Err(unavailable) => {
                 let reason = unavailable.reason();
@@ -86,7 +86,7 @@ impl ProxyHttp for Exchange {
         ctx.unconnected = false;
         ctx.others = choice.others;
         ctx.upstream = Some(choice.endpoint.address);
-        let peer = upstream::peer(choice.endpoint.address, ctx.protocol, upgrade, &self.settings.timeouts);
+        let peer = upstream::peer(&choice, ctx.protocol, upgrade, &self.settings.timeouts);
         ctx.in_flight = Some(choice.endpoint.enter());
         Ok(peer)
     }

@@ -24,7 +24,8 @@ pub(super) fn asked_for(error: &mut Error, connection_was_kept: bool) -> bool {
 /// The answer to a request that failed; `None` when there is nobody left to answer.
 pub(super) fn reason(error: &Error, unconnected: bool) -> Option<Reason> {
     if unconnected {
-        return Some(Reason::ConnectFailed);
+        let encrypted = matches!(error.etype(), ErrorType::TLSHandshakeFailure);
+        return Some(if encrypted { Reason::UpstreamUntrusted } else { Reason::ConnectFailed });
     }
     match (error.esource(), error.etype()) {
         (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Some(Reason::UpstreamTimeout),
@@ -58,6 +59,7 @@ mod tests {
         let error = |kind: ErrorType, source: fn(Box<Error>) -> Box<Error>| source(Error::new(kind));
         for (failure, unconnected, wanted) in [
             (error(ErrorType::ConnectRefused, Error::into_up), true, Some(Reason::ConnectFailed)),
+            (error(ErrorType::TLSHandshakeFailure, Error::into_up), true, Some(Reason::UpstreamUntrusted)),
             (error(ErrorType::ReadTimedout, Error::into_up), false, Some(Reason::UpstreamTimeout)),
             (error(ErrorType::ConnectionClosed, Error::into_up), false, Some(Reason::UpstreamClosed)),
             (error(ErrorType::InvalidHTTPHeader, Error::into_up), false, Some(Reason::UpstreamInvalid)),

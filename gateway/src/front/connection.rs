@@ -9,10 +9,11 @@ use net_pingora_routing::Listener;
 use pingora_timeout::timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
-use super::{http1, http2};
+use super::{http1, http2, proxy_protocol};
 use crate::observe::metrics::{ListenerMetrics, Refusal};
 use crate::settings::ListenerSettings;
 
@@ -36,8 +37,6 @@ pub(crate) struct Connection {
 
 impl Connection {
     fn new(peer: SocketAddr, listener: &ListenerSettings) -> Self {
-        // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let forwarded_for = HeaderValue::try_from(peer.ip().to_string()).unwrap_or(HeaderValue::from_static("unknown"));
         Self { listener: listener.name, kind: listener.kind, tls: listener.tls, peer, forwarded_for }
     }
@@ -58,16 +57,42 @@ pub(super) async fn serve(
     metrics: &ListenerMetrics,
     worker: &Arc<WorkerContext>,
 ) {
-    let fd = socket.as_raw_fd();
-    let connection = Arc::new(Connection::new(peer, listener));
-    let served = if listener.tls {
-        encrypted(socket, fd, connection, worker).await
-    } else {
-        plain(ClientStream::new(socket, fd), connection, worker).await
-    };
-    if let Err(refusal) = served {
+    if let Err(refusal) = accepted(socket, peer, listener, worker).await {
         metrics.refused(refusal);
     }
+}
+
+async fn accepted(
+    mut socket: TcpStream,
+    peer: SocketAddr,
+    listener: &ListenerSettings,
+    worker: &Arc<WorkerContext>,
+) -> Result<(), Refusal> {
+    // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let client =
+        if speaks_proxy_protocol(peer, listener, worker) { introduced(&mut socket, peer, worker).await? } else { peer };
+    let fd = socket.as_raw_fd();
+    let connection = Arc::new(Connection::new(client, listener));
+    if listener.tls {
+        return encrypted(socket, fd, connection, worker).await;
+    }
+    plain(ClientStream::new(socket, fd), connection, worker).await
+}
+
+fn speaks_proxy_protocol(peer: SocketAddr, listener: &ListenerSettings, worker: &WorkerContext) -> bool {
+    listener.kind == Listener::External
+        && worker.settings.proxy_protocol.iter().any(|network| network.contains(&peer.ip()))
+}
+
+/// The client that a load balancer speaks for; itself, if it says nothing of one.
+async fn introduced(socket: &mut TcpStream, peer: SocketAddr, worker: &WorkerContext) -> Result<SocketAddr, Refusal> {
+    let header = timeout(worker.settings.timeouts.head, proxy_protocol::read(socket)).await;
+    let client = header.map_err(|_| Refusal::Timeout)?.map_err(|error| {
+        tracing::debug!(%error, %peer, "no PROXY header");
+        Refusal::ProxyHeader
+    })?;
+    Ok(client.map_or(peer, |client| SocketAddr::new(client.ip().to_canonical(), client.port())))
 }
 
 async fn encrypted(
@@ -76,15 +101,25 @@ async fn encrypted(
     connection: Arc<Connection>,
     worker: &Arc<WorkerContext>,
 ) -> Result<(), Refusal> {
-    let handshake = timeout(worker.settings.timeouts.head, worker.tls.accept(socket)).await;
-    let stream = handshake.map_err(|_| Refusal::Timeout)?.map_err(|error| {
-        tracing::debug!(%error, client = %connection.peer, "TLS handshake failed");
-        Refusal::Handshake
-    })?;
+    let stream = handshake(socket, &connection, worker).await?;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = ClientStream::new(stream, fd);
     speak(if h2 { Spoken::Http2 } else { Spoken::Http1 }, stream, connection, worker).await;
     Ok(())
+}
+
+/// A handshake within its deadline, if not too many are in progress already.
+async fn handshake(
+    socket: TcpStream,
+    connection: &Connection,
+    worker: &Arc<WorkerContext>,
+) -> Result<TlsStream<TcpStream>, Refusal> {
+    let _permit = worker.handshakes.take().ok_or(Refusal::Handshakes)?;
+    let handshake = timeout(worker.settings.timeouts.handshake, worker.tls.of(connection.kind).accept(socket)).await;
+    handshake.map_err(|_| Refusal::Timeout)?.map_err(|error| {
+        tracing::debug!(%error, client = %connection.peer, "TLS handshake failed");
+        Refusal::Handshake
+    })
 }
 
 async fn plain(

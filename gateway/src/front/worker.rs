@@ -5,16 +5,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net_pingora_routing::{CertificateCell, TableCell};
+use net_pingora_routing::TableCell;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
+use super::connection;
 use super::permit::Permits;
-use super::{connection, tls};
+use super::tls::Acceptors;
 use crate::StartError;
 use crate::exchange::Exchange;
 use crate::observe::Observer;
@@ -34,7 +34,8 @@ pub(crate) struct WorkerContext {
     pub(crate) settings: Arc<Settings>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) proxy: Arc<HttpProxy<Exchange>>,
-    pub(crate) tls: TlsAcceptor,
+    pub(crate) tls: Acceptors,
+    pub(crate) handshakes: Arc<Permits>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -43,9 +44,10 @@ pub(crate) struct Worker {
     pub(crate) settings: Arc<Settings>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) table: Arc<TableCell>,
-    pub(crate) certificates: Arc<CertificateCell>,
+    pub(crate) tls: Acceptors,
     pub(crate) names: Arc<Names>,
     pub(crate) permits: Arc<Permits>,
+    pub(crate) handshakes: Arc<Permits>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -71,7 +73,7 @@ impl Worker {
     /// Accepts and serves until the drain begins; open connections go on until the runtime ends.
     pub(crate) async fn run(self, listeners: Vec<(ListenerSettings, TcpListener)>) -> Result<(), StartError> {
         let permits = Arc::clone(&self.permits);
-        let context = Arc::new(self.context()?);
+        let context = Arc::new(self.context());
         let mut accepting = tokio::task::JoinSet::new();
         for (settings, socket) in listeners {
             let socket = tokio::net::TcpListener::from_std(socket)?;
@@ -81,7 +83,7 @@ impl Worker {
         Ok(())
     }
 
-    fn context(self) -> Result<WorkerContext, StartError> {
+    fn context(self) -> WorkerContext {
         let conf = Arc::new(ServerConf {
             threads: 1,
             upstream_keepalive_pool_size: self.settings.upstream_pool,
@@ -96,13 +98,14 @@ impl Worker {
         };
         let mut proxy = HttpProxy::new(exchange, conf);
         proxy.handle_init_modules();
-        Ok(WorkerContext {
-            tls: tls::acceptor(self.certificates)?,
+        WorkerContext {
+            tls: self.tls,
+            handshakes: self.handshakes,
             settings: self.settings,
             observer: self.observer,
             proxy: Arc::new(proxy),
             draining: self.draining,
-        })
+        }
     }
 }
 

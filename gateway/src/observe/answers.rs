@@ -29,6 +29,10 @@ pub enum Reason {
     NameUnresolved,
     /// No endpoint that was tried takes a connection.
     ConnectFailed,
+    /// The endpoint does not prove to be who it should be.
+    UpstreamUntrusted,
+    /// The endpoint is to prove who it is, and nobody is trusted to vouch for it.
+    NoAuthority,
     /// The endpoint closed the connection before a response.
     UpstreamClosed,
     /// The endpoint's response is no HTTP.
@@ -57,7 +61,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::UnknownHost,
         Self::OtherListener,
         Self::NoPath,
@@ -68,6 +72,8 @@ impl Reason {
         Self::NoEndpoints,
         Self::NameUnresolved,
         Self::ConnectFailed,
+        Self::UpstreamUntrusted,
+        Self::NoAuthority,
         Self::UpstreamClosed,
         Self::UpstreamInvalid,
         Self::UpstreamTimeout,
@@ -134,6 +140,8 @@ impl Reason {
             Self::NoEndpoints => (503, "no_endpoints"),
             Self::NameUnresolved => (503, "name_unresolved"),
             Self::ConnectFailed => (503, "connect_failed"),
+            Self::UpstreamUntrusted => (503, "upstream_untrusted"),
+            Self::NoAuthority => (503, "no_authority"),
             Self::UpstreamClosed => (503, "upstream_closed"),
             Self::UpstreamInvalid => (502, "upstream_invalid"),
             Self::UpstreamTimeout => (504, "upstream_timeout"),

@@ -21,16 +21,22 @@ pub enum Refusal {
     Timeout,
     /// The TLS handshake failed.
     Handshake,
+    /// It should have begun with a PROXY header and did not.
+    ProxyHeader,
+    /// As many handshakes are in progress as the limit allows.
+    Handshakes,
 }
 
 impl Refusal {
-    const ALL: [Self; 3] = [Self::Limit, Self::Timeout, Self::Handshake];
+    const ALL: [Self; 5] = [Self::Limit, Self::Timeout, Self::Handshake, Self::ProxyHeader, Self::Handshakes];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Limit => "limit",
             Self::Timeout => "timeout",
             Self::Handshake => "handshake",
+            Self::ProxyHeader => "proxy-header",
+            Self::Handshakes => "handshake-limit",
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use net_pingora_routing::{Backend, Endpoint, Protocol, Target};
+use net_pingora_routing::{Backend, Endpoint, Path, Protocol, Split, Target, Transport};
+use net_pingora_tls::Encryption;
 use thiserror::Error;
 
 use super::dns::{NameError, Names};
@@ -15,6 +16,8 @@ pub(crate) struct Choice {
     pub(crate) endpoint: Arc<Endpoint>,
     /// The protocol it speaks.
     pub(crate) protocol: Protocol,
+    /// How it is encrypted.
+    pub(crate) encryption: Option<Arc<Encryption>>,
     /// Whether the backend has an endpoint beside this one and those tried.
     pub(crate) others: bool,
 }
@@ -46,19 +49,24 @@ impl Unavailable {
     }
 }
 
-/// Chooses an endpoint of `backend` that is not in `tried`.
-pub(crate) async fn choose(backend: &Backend, names: &Arc<Names>, tried: &[SocketAddr]) -> Result<Choice, Unavailable> {
-    let (host, port, protocol) = match offer(backend, tried).map_err(Unavailable::Nothing)? {
+/// Chooses an endpoint of a split of `path` that is not in `tried`.
+pub(crate) async fn choose(
+    path: &Path,
+    split: &Split,
+    names: &Arc<Names>,
+    tried: &[SocketAddr],
+) -> Result<Choice, Unavailable> {
+    let (host, port, protocol) = match offer(path, &split.backend, tried).map_err(Unavailable::Nothing)? {
         Offer::Ready(choice) => return Ok(choice),
         Offer::Named { host, port, protocol } => (host, port, protocol),
     };
     let addresses = names.resolve(&host, port).await?;
     let mut fresh = addresses.iter().filter(|address| !tried.contains(address));
     let address = fresh.next().ok_or(Unavailable::Nothing(Reason::ConnectFailed))?;
-    Ok(Choice { endpoint: Endpoint::new(address), protocol, others: fresh.next().is_some() })
+    Ok(Choice { endpoint: Endpoint::new(address), protocol, encryption: None, others: fresh.next().is_some() })
 }
 
-fn offer(backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, Reason> {
+fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, Reason> {
     let upstream = backend.upstream();
     let protocol = upstream.protocol;
     match &upstream.target {
@@ -69,7 +77,17 @@ fn offer(backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, Reason> {
             let none = if tried.is_empty() { Reason::NoEndpoints } else { Reason::ConnectFailed };
             let endpoint = set.pick(fastrand::u64(..), tried).ok_or(none)?;
             let others = set.as_slice().len() > tried.len() + 1;
-            Ok(Offer::Ready(Choice { endpoint: Arc::clone(endpoint), protocol, others }))
+            let encryption = encryption(path, &upstream.transport)?;
+            Ok(Offer::Ready(Choice { endpoint: Arc::clone(endpoint), protocol, encryption, others }))
         }
+    }
+}
+
+fn encryption(path: &Path, transport: &Transport) -> Result<Option<Arc<Encryption>>, Reason> {
+    match transport {
+        _ if path.is_plain() => Ok(None),
+        Transport::Plain => Ok(None),
+        Transport::Encrypted(encryption) => Ok(Some(Arc::clone(encryption))),
+        Transport::Untrusted => Err(Reason::NoAuthority),
     }
 }

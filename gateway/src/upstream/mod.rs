@@ -2,6 +2,7 @@
 
 mod choose;
 pub mod dns;
+mod encrypted;
 mod peer;
 
 pub(crate) use choose::choose;

@@ -15,9 +15,6 @@ use crate::api::ingress::CLASS_ANNOTATION;
 use crate::api::{ConfigMap, EndpointSlice, FieldFault, Ingress, Kind, Object, ObjectId, Secret, Service};
 use crate::status::Seen;
 
-/// Knative's ConfigMap that names the default ingress class.
-pub(super) const CONFIG_NETWORK: &str = "config-network";
-
 /// Objects of a page of a list; a page is in memory as a whole.
 const PAGE: u32 = 200;
 
@@ -68,17 +65,16 @@ pub(super) type Steps = SelectAll<BoxStream<'static, Step>>;
 
 /// Begins to watch; nothing is sent before the stream is polled.
 ///
-/// Of Secrets only those of type `kubernetes.io/tls` are read, of ConfigMaps only `config-network`.
+/// Of Secrets only those of type `kubernetes.io/tls` are read, of ConfigMaps those of the system namespace.
 pub(super) fn steps(client: &Client, system_namespace: &str) -> Steps {
     let tls = watcher::Config::default().fields("type=kubernetes.io/tls");
-    let config = watcher::Config::default().fields(&format!("metadata.name={CONFIG_NETWORK}"));
     let all = watcher::Config::default;
     select_all([
         steps_of::<Ingress>(Api::all(client.clone()), all()),
         steps_of::<Service>(Api::all(client.clone()), all()),
         steps_of::<EndpointSlice>(Api::all(client.clone()), all()),
         steps_of::<Secret>(Api::all(client.clone()), tls),
-        steps_of::<ConfigMap>(Api::namespaced(client.clone(), system_namespace), config),
+        steps_of::<ConfigMap>(Api::namespaced(client.clone(), system_namespace), all()),
     ])
 }
 

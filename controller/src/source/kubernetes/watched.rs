@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::api::core::SERVICE_NAME_LABEL;
 use crate::api::ingress::CLASS_ANNOTATION;
-use crate::api::{ConfigMap, EndpointSlice, Ingress, Kind, Object, ObjectId, ObjectMeta, Secret, Service};
+use crate::api::{ConfigMap, EndpointSlice, Fields, Ingress, Kind, Object, ObjectId, ObjectMeta, Secret, Service};
+use crate::trust::{CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
 
 /// A kind that is watched.
 pub(super) trait Watched: DeserializeOwned + Clone + Debug + Send + 'static {
@@ -184,7 +185,13 @@ impl Watched for ConfigMap {
     const API: (&'static str, &'static str, &'static str) = ("", "v1", "configmaps");
 
     fn trim(&mut self) {
-        trim_unversioned(&mut self.metadata);
+        let is_bundle = self.metadata.labels.get(TRUST_BUNDLE_LABEL).is_some();
+        if !is_bundle && *self.metadata.name != *CONFIG_NETWORK {
+            self.data.clear();
+        }
+        self.metadata.annotations = Fields::default();
+        self.metadata.labels.keep_only(TRUST_BUNDLE_LABEL);
+        unversioned(&mut self.metadata);
         self.data.remove("_example");
     }
 
@@ -196,6 +203,10 @@ impl Watched for ConfigMap {
 /// Of all kinds but KIngress nobody asks for a version.
 fn trim_unversioned(metadata: &mut ObjectMeta) {
     trim(metadata);
+    unversioned(metadata);
+}
+
+fn unversioned(metadata: &mut ObjectMeta) {
     *metadata = ObjectMeta {
         namespace: std::mem::take(&mut metadata.namespace),
         name: std::mem::take(&mut metadata.name),

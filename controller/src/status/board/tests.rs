@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::Object;
-use crate::engine::{Patiences, Settings};
+use crate::engine::Settings;
 use crate::fault::Origin;
 use crate::status::Truth;
 use crate::store::ObjectChange;
@@ -25,7 +25,7 @@ impl Fixture {
         let mut engine = Engine::new(Settings {
             class: CLASS.into(),
             internal_service: "internal.system.svc.cluster.local".into(),
-            patience: Patiences::default(),
+            ..Settings::default()
         });
         let split = json!({"serviceNamespace": "n", "serviceName": "s", "servicePort": 80});
         let annotations = json!({"networking.knative.dev/ingress.class": CLASS});

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# parts: networking
+# Knative's ingress conformance suite again, with system-internal-tls: backends serve TLS, and clients in the cluster
+# use the gateway's internal HTTPS listener.
+. "$(dirname "$0")/../lib/suite.sh"
+
+# The name on all certificates of Serving's data plane, whoever they are for.
+server_name=data-plane.knative.dev
+
+# tls_secret NAMESPACE NAME SAN...: of the cluster's authority
+tls_secret() {
+    local sans
+    sans=$(printf ',DNS:%s' "${@:3}")
+    (cd "$state/pki" && certificate "$2" "/CN=$2" "${sans#,}" 2>/dev/null)
+    kubectl create secret generic "$2" --namespace "$1" --type kubernetes.io/tls --from-file "tls.crt=$state/pki/$2.crt" \
+        --from-file "tls.key=$state/pki/$2.key" --from-file "ca.crt=$state/pki/ca.crt" >/dev/null
+}
+
+turn_on_tls() {
+    tls_secret knative-serving routing-serving-certs kn-routing $server_name
+    tls_secret serving-tests serving-certs kn-user-serving-tests $server_name
+    kubectl --namespace knative-serving set env deployment/net-pingora NET_PINGORA_CLUSTER_CERTIFICATE=routing-serving-certs >/dev/null
+    set_config config-network system-internal-tls=Enabled
+    kubectl --namespace knative-serving rollout status --timeout=120s deployment/net-pingora >/dev/null
+}
+
+once install_networking_images
+once install_gateway
+kubectl get namespace serving-tests >/dev/null 2>&1 || kubectl create namespace serving-tests >/dev/null
+once turn_on_tls
+UPSTREAM_TLS_CERT=serving-certs UPSTREAM_CA_CERT=serving-certs SERVER_NAME=$server_name bash "$harness/suites/conformance.sh"
