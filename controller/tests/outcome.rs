@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use net_pingora_controller::api::{Object, ObjectId};
 use net_pingora_controller::{Engine, ObjectChange, Origin, Patiences, Settings, Trouble};
-use net_pingora_routing::{HostName, ObjectKey};
+use net_pingora_routing::{HostName, ObjectKey, Transport};
 use serde_json::{Value, json};
 
 const CLASS: &str = "pingora.ingress.networking.knative.dev";
@@ -17,6 +17,7 @@ const LONG: Duration = Duration::from_mins(10);
 fn engine(version: Duration, endpoints: Duration) -> Engine {
     Engine::new(Settings {
         class: CLASS.into(),
+        system_namespace: "default".into(),
         internal_service: "internal.system.svc.cluster.local".into(),
         patience: Patiences { version, endpoints },
         ..Settings::default()
@@ -134,6 +135,42 @@ fn every_trouble_is_told_and_heals() {
     assert_eq!((trouble(&engine), served(&engine)), (Some(Trouble::Invalid), one("s", 1)));
     apply(&mut engine, &[ingress(&["s"])]);
     assert_eq!(trouble(&engine), None);
+}
+
+/// How the pods of the only split are spoken to.
+fn transport(engine: &Engine) -> &'static str {
+    let path = Arc::clone(&engine.table().load().host(&HostName::parse("a.example").unwrap()).unwrap().external()[0]);
+    match path.splits.as_slice()[0].backend.upstream().transport {
+        Transport::Plain => "plain",
+        Transport::Encrypted(_) => "encrypted",
+        Transport::Untrusted => "untrusted",
+    }
+}
+
+#[test]
+fn system_internal_tls_is_about_every_backend_and_needs_an_authority() {
+    let network = |value: &str| {
+        let value = json!({"metadata": {"name": "config-network"}, "data": {"system-internal-tls": value}});
+        Object::ConfigMap(Arc::new(serde_json::from_value(value).unwrap()))
+    };
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
+    let secret = json!({"metadata": {"name": "routing-serving-certs"}, "stringData": {"ca.crt": authority}});
+    let secret = Object::Secret(Arc::new(serde_json::from_value(secret).unwrap()));
+
+    let mut engine = engine(Duration::ZERO, Duration::ZERO);
+    apply(&mut engine, &[service("s"), slice("s", &["10.0.0.1"]), ingress(&["s"])]);
+    assert_eq!((transport(&engine), trouble(&engine)), ("plain", None));
+    for (object, wanted, wanted_trouble) in [
+        (network("Enabled"), "untrusted", Some(Trouble::NoAuthority)),
+        (secret, "encrypted", None),
+        (network("Disabled"), "plain", None),
+    ] {
+        let applied = engine.apply(vec![ObjectChange::Apply(object, Origin::default())]);
+        assert!(applied.affected.contains(&ObjectKey::new("default", "i")), "{wanted}");
+        assert_eq!((transport(&engine), trouble(&engine)), (wanted, wanted_trouble));
+    }
 }
 
 #[test]
