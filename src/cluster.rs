@@ -10,13 +10,14 @@ use net_pingora_config::{Pod, ServeArgs, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
 use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
 use net_pingora_controller::{Applied, Control, Engine, Patiences, Peers, Settings};
+use net_pingora_gateway::settings::SettingsCell;
 use net_pingora_replicas::{Channel, Replicas, Served};
 use net_pingora_routing::{ObjectKey, TableCell};
 use net_pingora_tls::CertificateCells;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::objects::settings_with;
+use crate::objects::settings_of;
 use crate::server::ControlPlane;
 
 /// The watches of a KIngress and of its Services are not in step; this far apart they may be.
@@ -39,13 +40,13 @@ pub(crate) struct Synced {
 }
 
 /// Starts the control plane on a thread of its own and waits until every cache is complete.
-pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<Synced> {
-    let args = args.clone();
+pub(crate) async fn start(args: &ServeArgs, live: &Arc<SettingsCell>) -> anyhow::Result<Synced> {
+    let (args, live) = (args.clone(), Arc::clone(live));
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ((send_synced, synced), (send_failed, failed)) = (oneshot::channel(), oneshot::channel());
     let (leads, resign) = oneshot::channel();
     thread::Builder::new().name("control".to_owned()).spawn(move || {
-        let outcome = runtime.block_on(run(&args, send_synced, resign));
+        let outcome = runtime.block_on(run(&args, &live, send_synced, resign));
         if let Err(error) = outcome {
             // Nobody listens when the process ends anyway.
             let _ = send_failed.send(error);
@@ -60,6 +61,7 @@ pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<Synced> {
 
 async fn run(
     args: &ServeArgs,
+    live: &Arc<SettingsCell>,
     synced: oneshot::Sender<(Arc<TableCell>, CertificateCells)>,
     resign: oneshot::Receiver<()>,
 ) -> anyhow::Result<()> {
@@ -68,7 +70,7 @@ async fn run(
     let (objects, served) = (&args.source.objects, Served::default());
     let cluster = Cluster::new(&client, &objects.class, &namespace);
     let internal_service = objects.internal_service();
-    let engine = Engine::new(Settings { patience: PATIENCE, ..settings_with(objects, &args.tls) });
+    let engine = Engine::new(Settings { patience: PATIENCE, ..settings_of(args, live) });
     let board = Board::new(BoardSettings {
         me: pod
             .as_ref()

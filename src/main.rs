@@ -6,6 +6,7 @@ mod completion;
 mod demo;
 mod doctor;
 mod explain;
+mod live;
 mod log;
 mod objects;
 mod open_files;

@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use net_pingora_config::{ObjectArgs, SecretName, TlsArgs, system_namespace};
+use net_pingora_config::{ObjectArgs, ServeArgs, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
-use net_pingora_controller::{DefaultCertificates, Engine, Fault, Loaded, Settings};
-use net_pingora_routing::ObjectKey;
+use net_pingora_controller::{Engine, Fault, Loaded, Settings};
+use net_pingora_gateway::settings::SettingsCell;
 use tokio::runtime;
 use tokio::time::timeout;
+
+use crate::live::{Live, default_certificates};
 
 /// How long the API server may take to list everything.
 const CLUSTER_DEADLINE: Duration = Duration::from_secs(30);
@@ -60,11 +63,11 @@ pub(crate) fn settings(args: &ObjectArgs) -> Settings {
     Settings { class, internal_service, system_namespace: system_namespace(), ..Settings::default() }
 }
 
-/// The same, of a process that serves TLS.
-pub(crate) fn settings_with(args: &ObjectArgs, tls: &TlsArgs) -> Settings {
-    let key =
-        |secret: &Option<SecretName>| secret.as_ref().map(|secret| ObjectKey::new(&secret.namespace, &secret.name));
-    let default_certificates =
-        DefaultCertificates { external: key(&tls.default_certificate), internal: key(&tls.cluster_certificate) };
-    Settings { default_certificates, ..settings(args) }
+/// The same, of a process that serves.
+pub(crate) fn settings_of(args: &ServeArgs, live: &Arc<SettingsCell>) -> Settings {
+    Settings {
+        default_certificates: default_certificates(&args.live.tls),
+        configure: Some(Arc::new(Live(Arc::clone(live)))),
+        ..settings(&args.source.objects)
+    }
 }

@@ -3,16 +3,17 @@
 use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use net_pingora_config::{ListenArgs, ServeArgs};
-use net_pingora_gateway::settings::{Limits, ListenerSettings, Settings, Timeouts};
+use net_pingora_gateway::settings::{ListenerSettings, Settings, SettingsCell};
 use net_pingora_routing::Listener;
-use net_pingora_tls::Policy;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::{self, Synced};
+use crate::live::of_traffic;
 use crate::log;
 use crate::objects::{self, load};
 use crate::server::Server;
@@ -46,11 +47,11 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 async fn start(args: &ServeArgs) -> anyhow::Result<Server> {
     let settings = settings(args);
     if let Some(dir) = &args.source.from {
-        let loaded = load(dir, objects::settings_with(&args.source.objects, &args.tls))?;
+        let loaded = load(dir, objects::settings_of(args, &settings.live))?;
         loaded.log();
         return Server::of_folder(settings, loaded, |_| {});
     }
-    let Synced { table, certificates, control } = cluster::start(args).await?;
+    let Synced { table, certificates, control } = cluster::start(args, &settings.live).await?;
     Server::start(settings, table, certificates, || Ok(control))
 }
 
@@ -75,35 +76,13 @@ async fn drain(server: Server, interrupt: &mut Signal) {
 
 /// The data plane's settings.
 fn settings(args: &ServeArgs) -> Settings {
-    let (limits, timeouts) = (&args.limits, &args.timeouts);
     Settings {
         listeners: listeners(&args.listen),
         health: args.listen.health,
         admin: args.listen.admin,
         threads: args.listen.threads.map_or_else(cores, NonZeroUsize::get),
-        limits: Limits {
-            head_bytes: limits.max_head_bytes.get(),
-            headers: limits.max_headers.get(),
-            uri_bytes: limits.max_uri_bytes.get(),
-            connections: limits.max_connections.get(),
-            handshakes: limits.max_handshakes.get(),
-            streams: limits.max_streams.get(),
-        },
-        timeouts: Timeouts {
-            head: timeouts.head_timeout,
-            handshake: timeouts.handshake_timeout,
-            idle: timeouts.idle_timeout,
-            connect: timeouts.connect_timeout,
-            upstream_idle: timeouts.upstream_idle_timeout,
-            response: timeouts.response_timeout.duration(),
-            drain: timeouts.drain_timeout,
-            drain_delay: timeouts.drain_delay,
-        },
-        tls: Policy { min_version: args.tls.tls_min_version, cipher_suites: args.tls.tls_cipher_suites.clone() },
-        proxy_protocol: args.forward.proxy_protocol.clone(),
-        trusted_hops: args.forward.trusted_hops,
-        access_log: args.log.access_log,
-        upstream_pool: args.forward.upstream_pool,
+        upstream_pool: args.listen.upstream_pool,
+        live: Arc::new(SettingsCell::new(of_traffic(&args.live))),
     }
 }
 
@@ -128,6 +107,7 @@ fn cores() -> usize {
 mod tests {
     use clap::Parser;
     use net_pingora_config::{Cli, Command};
+    use net_pingora_gateway::settings::LiveSettings;
 
     use super::*;
 
@@ -141,8 +121,7 @@ mod tests {
 
     #[test]
     fn the_flags_default_to_the_data_planes_own_defaults() {
-        let settings = parse(&[]);
-        assert_eq!((settings.limits, settings.timeouts), (Limits::default(), Timeouts::default()));
+        assert_eq!(*parse(&[]).live.load(), LiveSettings::default());
     }
 
     #[test]

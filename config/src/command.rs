@@ -12,7 +12,7 @@ use crate::{DoctorArgs, ExplainArgs, ObjectArgs, ServeArgs};
 /// It reads Knative's networking objects and proxies the traffic itself. They come from a cluster;
 /// with `serve --from DIR` they are ordinary Kubernetes manifests in a folder, and none is needed.
 #[derive(Debug, Parser)]
-#[command(name = "net-pingora", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+#[command(name = "net-pingora", version, arg_required_else_help = true, after_long_help = EXAMPLES, args_override_self = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use crate::{ClusterArgs, Deadline, Listen, SourceArgs, TlsArgs, address};
+use crate::{ClusterArgs, Deadline, Listen, LiveArgs, SourceArgs, address};
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
@@ -32,18 +32,9 @@ pub struct ServeArgs {
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,
-    /// TLS for clients.
+    /// What may change while it serves.
     #[command(flatten)]
-    pub tls: TlsArgs,
-    /// What is done to requests on their way.
-    #[command(flatten)]
-    pub forward: ForwardArgs,
-    /// Bounds on what a client controls.
-    #[command(flatten)]
-    pub limits: LimitArgs,
-    /// Deadlines.
-    #[command(flatten)]
-    pub timeouts: TimeoutArgs,
+    pub live: LiveArgs,
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
@@ -89,6 +80,10 @@ pub struct ListenArgs {
     /// Threads that serve traffic [default: one per core]
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_THREADS")]
     pub threads: Option<NonZeroUsize>,
+
+    /// Unused connections to endpoints that each thread keeps
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_UPSTREAM_POOL", default_value_t = 512)]
+    pub upstream_pool: usize,
 }
 
 /// What is done to requests on their way.
@@ -106,12 +101,34 @@ pub struct ForwardArgs {
     ///
     /// The PROXY protocol in its versions 1 and 2, in front of TLS as of plain HTTP. From these
     /// addresses a connection without the header is refused; from others the header is.
-    #[arg(long, value_name = "NETWORKS", env = "NET_PINGORA_PROXY_PROTOCOL", value_delimiter = ',')]
-    pub proxy_protocol: Vec<IpNet>,
+    #[arg(
+        long,
+        value_name = "NETWORKS",
+        env = "NET_PINGORA_PROXY_PROTOCOL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub proxy_protocol: Networks,
+}
 
-    /// Unused connections to endpoints that each thread keeps
-    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_UPSTREAM_POOL", default_value_t = 512)]
-    pub upstream_pool: usize,
+impl ForwardArgs {
+    /// Networks of load balancers that begin every connection with a PROXY header.
+    pub fn networks(&self) -> &[IpNet] {
+        &self.proxy_protocol.0
+    }
+}
+
+/// Networks, with commas.
+#[derive(Clone, Debug)]
+pub struct Networks(Vec<IpNet>);
+
+impl FromStr for Networks {
+    type Err = ipnet::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+        networks.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// Bounds on what a client controls.
@@ -199,10 +216,6 @@ pub struct LogArgs {
     /// `info,net_pingora_gateway=debug`
     #[arg(long, value_name = "LEVEL", env = "NET_PINGORA_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-
-    /// Log every request: one line with route, revision, status, timings and upstream
-    #[arg(long, env = "NET_PINGORA_ACCESS_LOG", value_parser = BoolishValueParser::new())]
-    pub access_log: bool,
 }
 
 /// Form of the log.

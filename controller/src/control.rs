@@ -13,6 +13,7 @@ use tokio::time::sleep_until;
 use tracing::info;
 
 use crate::engine::{Applied, Engine};
+use crate::events::Events;
 use crate::source::kubernetes::{Cluster, Intake};
 use crate::source::report;
 use crate::status::{Board, Writer};
@@ -34,6 +35,8 @@ pub struct Control {
     board: Board,
     served: Served,
     writer: Writer,
+    events: Events,
+    leads: bool,
 }
 
 /// What has happened.
@@ -57,7 +60,9 @@ impl Control {
     pub async fn start(client: Client, mut cluster: Cluster, engine: Engine, board: Board, served: Served) -> Self {
         let intake = cluster.read(&engine).await;
         let objects = intake.changes.len();
-        let mut control = Self { cluster, engine, board, served, writer: Writer::new(client) };
+        let events = Events::new(client.clone(), engine.system_namespace());
+        let writer = Writer::new(client);
+        let mut control = Self { cluster, engine, board, served, writer, events, leads: false };
         let applied = control.apply(intake);
         let took_ms = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         info!(objects, ingresses = applied.ingresses.len(), took_ms, "all caches are complete");
@@ -75,7 +80,7 @@ impl Control {
             match self.happens(&mut peers).await {
                 Happened::Changed(intake) => on_applied(&self.apply(intake)),
                 Happened::Reported(report) => self.board.report(report),
-                Happened::Leads(leads) => self.board.lead(leads, Instant::now()),
+                Happened::Leads(leads) => self.lead(leads),
                 Happened::Written(key, succeeded) => self.board.written(key, succeeded, Instant::now()),
                 Happened::Due if self.engine.next_deadline().is_some_and(|at| at <= Instant::now()) => {
                     on_applied(&self.apply(Intake::default()));
@@ -105,12 +110,28 @@ impl Control {
         }
     }
 
+    fn lead(&mut self, leads: bool) {
+        self.board.lead(leads, Instant::now());
+        self.leads = leads;
+        self.tell_settings_faults();
+    }
+
+    /// Of all replicas one writes events.
+    fn tell_settings_faults(&self) {
+        if self.leads {
+            self.events.tell(self.engine.settings_uid(), self.engine.settings_faults());
+        }
+    }
+
     /// Puts changes into effect, and then says so.
     fn apply(&mut self, intake: Intake) -> Applied {
         let Intake { changes, seen } = intake;
         let now = Instant::now();
         let applied = self.engine.apply(changes);
         report::applied(&applied);
+        if applied.configured {
+            self.tell_settings_faults();
+        }
         let fresh: Vec<_> = seen.iter().map(|(key, _)| key.clone()).collect();
         for (key, seen) in seen {
             self.board.seen(key, seen, now);

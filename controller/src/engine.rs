@@ -4,6 +4,7 @@ mod admission;
 mod outcome;
 mod patience;
 mod served;
+mod settings;
 mod tls;
 mod waiting;
 
@@ -23,6 +24,7 @@ use crate::backends::Backends;
 use crate::certificates::Certificates;
 use crate::compile::service::InternalService;
 use crate::compile::{ingress as compile, service};
+use crate::configure::{Configure, Configured};
 use crate::conflict::{Claims, Request, Verdict};
 use crate::fault::{Fault, Origin};
 use crate::references;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub patience: Patiences,
     /// Secrets with the certificates for clients that name no host, or one without a certificate.
     pub default_certificates: DefaultCertificates,
+    /// Takes over the ConfigMap with our own settings.
+    pub configure: Option<Arc<dyn Configure>>,
 }
 
 /// Secrets of type `kubernetes.io/tls`, by kind of listener; without one, such clients are refused.
@@ -73,6 +77,8 @@ pub struct Applied {
     pub faults: Vec<Fault>,
     /// What is worth knowing and no fault, one line each.
     pub notices: Vec<String>,
+    /// Whether the batch had our own ConfigMap.
+    pub configured: bool,
     /// When the change was first seen.
     pub detected: Instant,
     /// From then until it was in effect.
@@ -86,6 +92,8 @@ pub struct Engine {
     system_namespace: String,
     internal: InternalService,
     trust: UpstreamTrust,
+    configure: Option<Arc<dyn Configure>>,
+    configured: Configured,
     store: Store,
     claims: Claims,
     served: BTreeMap<ObjectKey, Served>,
@@ -114,6 +122,7 @@ impl Batch {
             affected: BTreeSet::new(),
             faults: Vec::new(),
             notices: Vec::new(),
+            configured: false,
             detected,
             took: Duration::ZERO,
         };
@@ -133,6 +142,8 @@ impl Engine {
             class: settings.class,
             system_namespace: settings.system_namespace,
             trust: UpstreamTrust::default(),
+            configure: settings.configure,
+            configured: Configured::default(),
             store: Store::default(),
             claims: Claims::default(),
             served: BTreeMap::new(),
@@ -185,6 +196,7 @@ impl Engine {
                 self.store.apply(change, &mut touched);
             }
         }
+        self.refresh_settings(&touched, &mut batch);
         self.refresh_trust(&mut touched, &mut batch);
         self.refresh_backends(&touched, detected);
         self.end_waits(&mut touched, &mut batch);

@@ -95,11 +95,10 @@ impl Gateway {
         let metrics = Metrics::new(Arc::clone(&self.table))?;
         let names = Names::from_system(Handle::current(), metrics.dns.clone());
         let names = names.map_err(|error| StartError::Dns(error.to_string()))?;
-        let observer = Arc::new(Observer::new(Arc::new(metrics), self.settings.access_log));
+        let observer = Arc::new(Observer::new(Arc::new(metrics)));
         let readiness = Arc::<Readiness>::default();
-        let limits = &self.settings.limits;
-        let (permits, handshakes) = (Permits::new(limits.connections), Permits::new(limits.handshakes));
-        let tls = Acceptors::new(&self.settings.tls, self.certificates)?;
+        let (permits, handshakes) = (Arc::<Permits>::default(), Arc::<Permits>::default());
+        let tls = Arc::new(Acceptors::new(self.settings.live.load().tls.clone(), self.certificates)?);
         let (stopping, stopped) = watch::channel(false);
         let (mut draining, mut workers) = (Vec::new(), Vec::new());
         for number in 0..self.settings.threads.max(1) {
@@ -109,7 +108,7 @@ impl Gateway {
                 settings: Arc::clone(&self.settings),
                 observer: Arc::clone(&observer),
                 table: Arc::clone(&self.table),
-                tls: tls.clone(),
+                tls: Arc::clone(&tls),
                 names: Arc::clone(&names),
                 permits: Arc::clone(&permits),
                 handshakes: Arc::clone(&handshakes),
@@ -169,11 +168,12 @@ impl Running {
     /// then requests in flight get their time.
     pub async fn drain(self) {
         self.readiness.advance(State::Draining);
-        sleep(self.settings.timeouts.drain_delay).await;
+        let timeouts = self.settings.live.load().timeouts;
+        sleep(timeouts.drain_delay).await;
         for worker in &self.draining {
             worker.send_replace(true);
         }
-        let deadline = Instant::now() + self.settings.timeouts.drain;
+        let deadline = Instant::now() + timeouts.drain;
         while self.permits.open() > 0 && Instant::now() < deadline {
             sleep(DRAIN_POLL).await;
         }

@@ -1,8 +1,10 @@
 //! What the data plane is told at start.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use net_pingora_routing::Listener;
 use net_pingora_tls::Policy;
@@ -18,6 +20,15 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// Worker threads that serve traffic; each accepts, proxies and pools connections on its own.
     pub threads: usize,
+    /// Unused upstream connections each worker keeps.
+    pub upstream_pool: usize,
+    /// What may change while it serves.
+    pub live: Arc<SettingsCell>,
+}
+
+/// What may change while the gateway serves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveSettings {
     /// Bounds on what a client controls.
     pub limits: Limits,
     /// Deadlines.
@@ -28,10 +39,29 @@ pub struct Settings {
     pub proxy_protocol: Vec<IpNet>,
     /// Proxies in front of us whose `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_hops: usize,
-    /// Unused upstream connections each worker keeps.
-    pub upstream_pool: usize,
     /// Whether every request is logged.
     pub access_log: bool,
+}
+
+/// The settings of now. A connection keeps to its end what it began with.
+#[derive(Debug, Default)]
+pub struct SettingsCell(ArcSwap<LiveSettings>);
+
+impl SettingsCell {
+    /// A cell with these settings.
+    pub fn new(settings: LiveSettings) -> Self {
+        Self(ArcSwap::from_pointee(settings))
+    }
+
+    /// The settings of now.
+    pub fn load(&self) -> Arc<LiveSettings> {
+        self.0.load_full()
+    }
+
+    /// Replaces all of them.
+    pub fn set(&self, settings: LiveSettings) {
+        self.0.store(Arc::new(settings));
+    }
 }
 
 /// One socket that serves traffic.

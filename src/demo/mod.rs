@@ -13,15 +13,15 @@ use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::Context;
 use net_pingora_backends::manifests::Backends;
 use net_pingora_config::{DemoArgs, ObjectArgs};
 use net_pingora_controller::Applied;
-use net_pingora_gateway::settings::{Limits, ListenerSettings, Settings, Timeouts};
+use net_pingora_gateway::settings::{ListenerSettings, Settings};
 use net_pingora_routing::Listener;
-use net_pingora_tls::Policy;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -103,12 +103,7 @@ fn settings() -> Settings {
         health: ports::this_or_free(9001),
         admin: ports::this_or_free(9000),
         threads: available_parallelism().map_or(1, NonZeroUsize::get),
-        limits: Limits::default(),
-        timeouts: Timeouts::default(),
-        tls: Policy::default(),
-        proxy_protocol: Vec::new(),
-        trusted_hops: 0,
         upstream_pool: 512,
-        access_log: false,
+        live: Arc::default(),
     }
 }

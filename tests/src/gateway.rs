@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use net_pingora_gateway::settings::{ListenerSettings, Settings, Timeouts};
+use net_pingora_gateway::settings::{ListenerSettings, LiveSettings, Settings, SettingsCell, Timeouts};
 use net_pingora_gateway::{Gateway, Running};
 use net_pingora_routing::{
     Backend, BackendKey, Change, EndpointSet, Header, HeaderMatch, Host, Ingress, Listener, ObjectKey, Path, Protocol,
     Publisher, ServicePort, Split, Splits, Target, Traffic, Transport, Upstream,
 };
-use net_pingora_tls::{CertificateCells, Policy};
+use net_pingora_tls::CertificateCells;
 
 /// A route of a test: one host, one path, its splits.
 #[derive(Clone, Debug)]
@@ -119,6 +119,8 @@ pub struct TestGateway {
     pub health: SocketAddr,
     /// The gateway's certificates.
     pub certificates: CertificateCells,
+    /// The gateway's settings.
+    pub settings: Arc<SettingsCell>,
     /// Writes the gateway's table.
     pub publisher: Publisher,
     running: Option<Running>,
@@ -137,12 +139,26 @@ impl TestGateway {
     ///
     /// # Panics
     /// When the gateway does not start.
+    pub fn with(routes: impl IntoIterator<Item = Route>, change: impl FnOnce(&mut LiveSettings)) -> Self {
+        Self::with_threads(1, routes, change)
+    }
+
+    /// The same with this many workers.
+    ///
+    /// # Panics
+    /// When the gateway does not start.
     #[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
-    pub fn with(routes: impl IntoIterator<Item = Route>, change: impl FnOnce(&mut Settings)) -> Self {
+    pub fn with_threads(
+        threads: usize,
+        routes: impl IntoIterator<Item = Route>,
+        change: impl FnOnce(&mut LiveSettings),
+    ) -> Self {
         let mut publisher = Publisher::default();
         publisher.publish(routes.into_iter().map(|route| Change::Set(route.compile())));
-        let mut settings = settings();
-        change(&mut settings);
+        let (settings, mut live) = (Settings { threads, ..settings() }, live());
+        change(&mut live);
+        settings.live.set(live);
+        let settings_cell = Arc::clone(&settings.live);
         let certificates = CertificateCells::default();
         let gateway = Gateway::bind(settings, publisher.cell(), certificates.clone()).expect("binds");
         let addresses = gateway.addresses().to_vec();
@@ -156,6 +172,7 @@ impl TestGateway {
             internal_tls: address("internal-https"),
             health: address("health"),
             certificates,
+            settings: settings_cell,
             publisher,
             running: Some(running),
         }
@@ -191,12 +208,12 @@ fn settings() -> Settings {
         health: any,
         admin: any,
         threads: 1,
-        limits: net_pingora_gateway::settings::Limits::default(),
-        timeouts: Timeouts { drain_delay: Duration::ZERO, drain: Duration::from_secs(5), ..Timeouts::default() },
-        tls: Policy::default(),
-        proxy_protocol: Vec::new(),
-        trusted_hops: 0,
         upstream_pool: 128,
-        access_log: false,
+        live: Arc::default(),
     }
+}
+
+fn live() -> LiveSettings {
+    let timeouts = Timeouts { drain_delay: Duration::ZERO, drain: Duration::from_secs(5), ..Timeouts::default() };
+    LiveSettings { timeouts, ..LiveSettings::default() }
 }

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net_pingora_gateway::settings::Settings;
+use net_pingora_gateway::settings::LiveSettings;
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::raw::ScriptedUpstream;
-use net_pingora_tls::{Certificates, Version};
+use net_pingora_tls::{Certificates, Policy, Version};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -92,7 +92,7 @@ async fn get(stream: &mut TlsStream<TcpStream>, host: &str) -> io::Result<String
     Ok(String::from_utf8_lossy(&read).into_owned())
 }
 
-async fn start(change: impl FnOnce(&mut Settings)) -> (TestGateway, ScriptedUpstream) {
+async fn start(change: impl FnOnce(&mut LiveSettings)) -> (TestGateway, ScriptedUpstream) {
     let upstream = ScriptedUpstream::start(b"\r\n\r\n", ANSWER).await.unwrap();
     (TestGateway::with([Route::to("a.example", upstream.address)], change), upstream)
 }
@@ -153,15 +153,17 @@ async fn a_suite_or_version_outside_the_policy_is_refused() {
     assert!(tls12(TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384).connect(gateway.external_tls, "a.example").await.is_ok());
     assert!(Client::trusting(&[&own]).connect(gateway.external_tls, "a.example").await.is_ok());
 
-    let (gateway, _upstream) = start(|settings| settings.tls.min_version = Version::Tls13).await;
-    show(&gateway, &[("a.example", &own)]);
+    // In effect with the next connection.
+    let tls = Policy { min_version: Version::Tls13, ..Policy::default() };
+    gateway.settings.set(LiveSettings { tls, ..(*gateway.settings.load()).clone() });
     let refused = tls12(TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384).connect(gateway.external_tls, "a.example").await;
     assert!(refused.unwrap_err().to_string().contains("ProtocolVersion"));
 }
 
 #[tokio::test]
 async fn a_session_is_resumed_by_whichever_worker() {
-    let (gateway, _upstream) = start(|settings| settings.threads = 3).await;
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", ANSWER).await.unwrap();
+    let gateway = TestGateway::with_threads(3, [Route::to("a.example", upstream.address)], |_| {});
     let own = Arc::new(certificate(&["a.example"]));
     show(&gateway, &[("a.example", &own)]);
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {

@@ -26,6 +26,8 @@ pub struct Problem {
 pub enum Trouble {
     /// Its fields do not make sense; the last good version stays.
     Invalid,
+    /// The gateway is told to protect what it cannot protect.
+    Unprotected,
     /// Another KIngress owns one of its hosts; the last good version stays.
     Conflict,
     /// A Secret that it names does not exist (or is not of type `kubernetes.io/tls`).
@@ -70,6 +72,9 @@ impl Engine {
             return Err(problem(Trouble::Invalid, faults));
         }
         let Some((ingress, _)) = self.store.ingress(key) else { return Ok(()) };
+        if !self.configured.refused.is_empty() {
+            return Err(problem(Trouble::Unprotected, &self.configured.refused));
+        }
         if let Some((host, owner)) = self.claims.refusal(key) {
             return Err(problem(Trouble::Conflict, &[references::conflict(ingress, &host, &owner)]));
         }

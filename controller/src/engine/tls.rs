@@ -18,9 +18,14 @@ impl Engine {
     pub(super) fn bind_defaults(&mut self, defaults: DefaultCertificates) {
         let DefaultCertificates { external, internal } = defaults;
         for (listener, secret) in [(Listener::External, external), (Listener::Internal, internal)] {
-            let Some(secret) = secret else { continue };
-            self.certificates.bind(Audience { listener, host: None }, secret.clone());
-            self.unread.insert(secret);
+            let others = Audience { listener, host: None };
+            match secret {
+                Some(secret) => {
+                    self.certificates.bind(others, secret.clone());
+                    self.unread.insert(secret);
+                }
+                None => self.certificates.unbind(&others),
+            }
         }
     }
 

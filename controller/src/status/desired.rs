@@ -49,6 +49,7 @@ enum Where {
 fn verdict(trouble: Trouble) -> (Where, Truth, &'static str) {
     match trouble {
         Trouble::Invalid => (Where::Network, Truth::False, "InvalidIngress"),
+        Trouble::Unprotected => (Where::Network, Truth::False, "AuthorizationNotSupported"),
         // The reason that net-kourier and its tests use.
         Trouble::Conflict => (Where::LoadBalancer, Truth::False, "DomainConflict"),
         Trouble::NoSecret => (Where::Network, Truth::Unknown, "SecretNotFound"),

@@ -58,8 +58,9 @@ pub(super) struct Trust {
 
 impl Trust {
     /// In-cluster clients are believed; others as far as hops before us are trusted.
-    pub(super) fn of(connection: &Connection, trusted_hops: usize) -> Self {
-        Self { hops: if connection.kind == Listener::External { trusted_hops } else { usize::MAX } }
+    pub(super) fn of(connection: &Connection) -> Self {
+        let trusted = connection.settings.trusted_hops;
+        Self { hops: if connection.kind == Listener::External { trusted } else { usize::MAX } }
     }
 
     /// Whether the last hop is trusted.

@@ -23,12 +23,10 @@ use super::{CONNECTION, answer, headers, record, retry};
 use crate::observe::Observer;
 use crate::observe::answers::{Answer, Reason};
 use crate::observe::metrics::Counted;
-use crate::settings::Settings;
 use crate::upstream::{self, Names};
 
 /// What all requests of a worker are served with.
 pub(crate) struct Exchange {
-    pub(crate) settings: Arc<Settings>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) table: Arc<TableCell>,
     pub(crate) names: Arc<Names>,
@@ -51,7 +49,7 @@ impl ProxyHttp for Exchange {
         let Some(connection) = ctx.connection.clone() else { return Error::err(ErrorType::InternalError) };
         let request = session.req_header_mut();
         ctx.host = HeaderValue::from_str(headers::host(request)).unwrap_or(HeaderValue::from_static(""));
-        ctx.request_id = Trust::of(&connection, self.settings.trusted_hops).request_id(request);
+        ctx.request_id = Trust::of(&connection).request_id(request);
         headers::strip(request, &connection);
         match decide(&self.table, &connection, request) {
             Verdict::Forward(hops) => ctx.hops = hops,
@@ -69,7 +67,9 @@ impl ProxyHttp for Exchange {
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
         let hop = ctx.hops.last().and_then(|hop| Some((hop, hop.split()?)));
-        let Some((hop, split)) = hop else { return Error::err(ErrorType::InternalError) };
+        let (Some((hop, split)), Some(connection)) = (hop, &ctx.connection) else {
+            return Error::err(ErrorType::InternalError);
+        };
         let choice = match upstream::choose(&hop.path, split, &self.names, &ctx.tried).await {
             Ok(choice) => choice,
             Err(unavailable) => {
@@ -86,7 +86,7 @@ impl ProxyHttp for Exchange {
         ctx.unconnected = false;
         ctx.others = choice.others;
         ctx.upstream = Some(choice.endpoint.address);
-        let peer = upstream::peer(&choice, ctx.protocol, upgrade, &self.settings.timeouts);
+        let peer = upstream::peer(&choice, ctx.protocol, upgrade, &connection.settings.timeouts);
         ctx.in_flight = Some(choice.endpoint.enter());
         Ok(peer)
     }
@@ -112,7 +112,7 @@ impl ProxyHttp for Exchange {
         ctx: &mut Context,
     ) -> Result<()> {
         if let Some(connection) = &ctx.connection {
-            let trust = Trust::of(connection, self.settings.trusted_hops);
+            let trust = Trust::of(connection);
             headers::forwarded(upstream_request, connection, trust, &ctx.host, &ctx.request_id)?;
         }
         if let Some(hop) = ctx.hops.last()

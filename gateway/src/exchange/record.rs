@@ -19,10 +19,7 @@ pub(super) fn record(observer: &Observer, session: &Session, ctx: &Context) {
     for split in ctx.hops.iter().filter_map(|hop| hop.split()) {
         split.traffic.series_or(|traffic| observer.metrics.claim(traffic)).record(status, duration);
     }
-    if !observer.access_log {
-        return;
-    }
-    let Some(connection) = &ctx.connection else { return };
+    let Some(connection) = ctx.connection.as_ref().filter(|connection| connection.settings.access_log) else { return };
     let request = session.req_header();
     let split = ctx.last_hop().and_then(|hop| hop.split());
     let ingress: Option<&ObjectKey> = ctx.hops.first().map(|hop| &hop.path.ingress.key);

@@ -15,7 +15,7 @@ use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use super::{http1, http2, proxy_protocol};
 use crate::observe::metrics::{ListenerMetrics, Refusal};
-use crate::settings::ListenerSettings;
+use crate::settings::{ListenerSettings, LiveSettings};
 
 /// How HTTP/2 by prior knowledge begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -29,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) kind: Listener,
     /// Whether the client spoke TLS.
     pub(crate) tls: bool,
+    /// The settings it began with.
+    pub(crate) settings: Arc<LiveSettings>,
     /// The other end of the socket.
     pub(crate) peer: SocketAddr,
     /// Its address, as `X-Forwarded-For` tells it.
@@ -36,9 +38,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn new(peer: SocketAddr, listener: &ListenerSettings) -> Self {
+    fn new(peer: SocketAddr, listener: &ListenerSettings, settings: Arc<LiveSettings>) -> Self {
         let forwarded_for = HeaderValue::try_from(peer.ip().to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { listener: listener.name, kind: listener.kind, tls: listener.tls, peer, forwarded_for }
+        Self { listener: listener.name, kind: listener.kind, tls: listener.tls, settings, peer, forwarded_for }
     }
 }
 
@@ -53,11 +55,11 @@ enum Spoken {
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
-    listener: &ListenerSettings,
+    (listener, settings): (&ListenerSettings, Arc<LiveSettings>),
     metrics: &ListenerMetrics,
     worker: &Arc<WorkerContext>,
 ) {
-    if let Err(refusal) = accepted(socket, peer, listener, worker).await {
+    if let Err(refusal) = accepted(socket, peer, (listener, settings), worker).await {
         metrics.refused(refusal);
     }
 }
@@ -65,29 +67,31 @@ pub(super) async fn serve(
 async fn accepted(
     mut socket: TcpStream,
     peer: SocketAddr,
-    listener: &ListenerSettings,
+    (listener, settings): (&ListenerSettings, Arc<LiveSettings>),
     worker: &Arc<WorkerContext>,
 ) -> Result<(), Refusal> {
     // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let client =
-        if speaks_proxy_protocol(peer, listener, worker) { introduced(&mut socket, peer, worker).await? } else { peer };
+    let client = if speaks_proxy_protocol(peer, listener, &settings) {
+        introduced(&mut socket, peer, &settings).await?
+    } else {
+        peer
+    };
     let fd = socket.as_raw_fd();
-    let connection = Arc::new(Connection::new(client, listener));
+    let connection = Arc::new(Connection::new(client, listener, settings));
     if listener.tls {
         return encrypted(socket, fd, connection, worker).await;
     }
     plain(ClientStream::new(socket, fd), connection, worker).await
 }
 
-fn speaks_proxy_protocol(peer: SocketAddr, listener: &ListenerSettings, worker: &WorkerContext) -> bool {
-    listener.kind == Listener::External
-        && worker.settings.proxy_protocol.iter().any(|network| network.contains(&peer.ip()))
+fn speaks_proxy_protocol(peer: SocketAddr, listener: &ListenerSettings, settings: &LiveSettings) -> bool {
+    listener.kind == Listener::External && settings.proxy_protocol.iter().any(|network| network.contains(&peer.ip()))
 }
 
 /// The client that a load balancer speaks for; itself, if it says nothing of one.
-async fn introduced(socket: &mut TcpStream, peer: SocketAddr, worker: &WorkerContext) -> Result<SocketAddr, Refusal> {
-    let header = timeout(worker.settings.timeouts.head, proxy_protocol::read(socket)).await;
+async fn introduced(socket: &mut TcpStream, peer: SocketAddr, settings: &LiveSettings) -> Result<SocketAddr, Refusal> {
+    let header = timeout(settings.timeouts.head, proxy_protocol::read(socket)).await;
     let client = header.map_err(|_| Refusal::Timeout)?.map_err(|error| {
         tracing::debug!(%error, %peer, "no PROXY header");
         Refusal::ProxyHeader
@@ -114,8 +118,10 @@ async fn handshake(
     connection: &Connection,
     worker: &Arc<WorkerContext>,
 ) -> Result<TlsStream<TcpStream>, Refusal> {
-    let _permit = worker.handshakes.take().ok_or(Refusal::Handshakes)?;
-    let handshake = timeout(worker.settings.timeouts.handshake, worker.tls.of(connection.kind).accept(socket)).await;
+    let settings = &connection.settings;
+    let _permit = worker.handshakes.take(settings.limits.handshakes).ok_or(Refusal::Handshakes)?;
+    let acceptor = worker.tls.of(connection.kind, &settings.tls).ok_or(Refusal::Handshake)?;
+    let handshake = timeout(settings.timeouts.handshake, acceptor.accept(socket)).await;
     handshake.map_err(|_| Refusal::Timeout)?.map_err(|error| {
         tracing::debug!(%error, client = %connection.peer, "TLS handshake failed");
         Refusal::Handshake
@@ -127,7 +133,7 @@ async fn plain(
     connection: Arc<Connection>,
     worker: &Arc<WorkerContext>,
 ) -> Result<(), Refusal> {
-    let timeouts = &worker.settings.timeouts;
+    let timeouts = connection.settings.timeouts;
     let first = timeout(timeouts.idle, worker.unless_draining(stream.fill())).await;
     if !matches!(first.map_err(|_| Refusal::Timeout)?, Some(Ok(read)) if read > 0) {
         return Ok(());

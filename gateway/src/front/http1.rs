@@ -17,6 +17,7 @@ use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use crate::exchange;
 use crate::observe::answers::{Answer, Reason};
+use crate::settings::LiveSettings;
 
 /// How waiting for a request ends.
 enum Head {
@@ -41,10 +42,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
     let mut drained = pin!(worker.drained());
-    let mut deadline = pin!(sleep(worker.settings.timeouts.idle));
+    let mut deadline = pin!(sleep(connection.settings.timeouts.idle));
     loop {
         let ends = Ends { drained: drained.as_mut(), deadline: deadline.as_mut() };
-        let head = match read_head(&mut stream, ends, worker).await {
+        let head = match read_head(&mut stream, ends, &connection.settings).await {
             Head::Request(head) => head,
             Head::Closed => return,
             Head::Refused(reason) => return refuse(&mut stream, reason, &connection, worker).await,
@@ -56,12 +57,11 @@ where
 }
 
 /// Reads one whole head: its first byte within the idle time, all of it within the head's deadline.
-async fn read_head<T, D>(stream: &mut ClientStream<T>, mut ends: Ends<'_, D>, worker: &WorkerContext) -> Head
+async fn read_head<T, D>(stream: &mut ClientStream<T>, mut ends: Ends<'_, D>, settings: &LiveSettings) -> Head
 where
     T: AsyncRead + AsyncWrite + Unpin,
     D: Future<Output = ()>,
 {
-    let settings = &worker.settings;
     let mut scanner = HeadScanner::default();
     let mut begun = false;
     ends.deadline.as_mut().reset(Instant::now() + settings.timeouts.idle);
@@ -94,7 +94,7 @@ async fn pass(
     worker: &Arc<WorkerContext>,
 ) -> Option<Stream> {
     let mut session = ServerSession::new_http1(stream);
-    session.set_keepalive(Some(worker.settings.timeouts.idle.as_secs()));
+    session.set_keepalive(Some(connection.settings.timeouts.idle.as_secs()));
     // Long pauses are allowed; a peer that is gone is found by TCP keep-alive.
     session.set_read_timeout(None);
     session.set_pipelined_prefix(head);
@@ -127,5 +127,5 @@ async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(
         body.len()
     );
     // The client may have left; the deadline keeps one that does not read from holding the connection.
-    let _ = timeout(worker.settings.timeouts.head, stream.send_last(answer.as_bytes())).await;
+    let _ = timeout(connection.settings.timeouts.head, stream.send_last(answer.as_bytes())).await;
 }

@@ -46,14 +46,15 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
     let stream: Stream = Box::new(stream);
-    let begin = handshake(stream, Some(options(&worker.settings.limits)));
-    let Ok(Ok(mut h2)) = timeout(worker.settings.timeouts.head, begin).await else { return };
+    let begin = handshake(stream, Some(options(&connection.settings.limits)));
+    let Ok(Ok(mut h2)) = timeout(connection.settings.timeouts.head, begin).await else { return };
     let digest = Arc::new(Digest::default());
     // Held by every open stream, so that its count tells an idle connection.
     let open = Arc::new(());
     let (mut malformed, mut closing) = (0, false);
     loop {
-        match next(&mut h2, &digest, closing, &open, worker).await {
+        let interval = if closing { GOODBYE } else { connection.settings.timeouts.idle };
+        match next(&mut h2, &digest, (closing, interval), &open, worker).await {
             Event::Accepted(session) => spawn(session, &connection, worker, Arc::clone(&open)),
             Event::Rejected if malformed < MALFORMED => malformed += 1,
             Event::Draining | Event::Idle if !closing => {
@@ -68,7 +69,7 @@ where
 async fn next(
     h2: &mut H2Connection,
     digest: &Arc<Digest>,
-    closing: bool,
+    (closing, interval): (bool, Duration),
     open: &Arc<()>,
     worker: &WorkerContext,
 ) -> Event {
@@ -81,7 +82,7 @@ async fn next(
             Ok(Some(H2Accept::Rejected)) => Event::Rejected,
             Ok(None) | Err(_) => Event::Ended,
         },
-        () = idle(open, if closing { GOODBYE } else { worker.settings.timeouts.idle }) => Event::Idle,
+        () = idle(open, interval) => Event::Idle,
     }
 }
 

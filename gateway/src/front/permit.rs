@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts open connections over all workers, up to a limit.
-#[derive(Debug)]
+/// Counts open connections over all workers.
+#[derive(Debug, Default)]
 pub(crate) struct Permits {
     open: AtomicUsize,
-    limit: usize,
 }
 
 /// One open connection; dropping it makes room for another.
@@ -15,13 +14,9 @@ pub(crate) struct Permits {
 pub(crate) struct Permit(Arc<Permits>);
 
 impl Permits {
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { open: AtomicUsize::new(0), limit })
-    }
-
-    /// A permit, unless the limit is reached.
-    pub(crate) fn take(self: &Arc<Self>) -> Option<Permit> {
-        if self.open.fetch_add(1, Ordering::AcqRel) < self.limit {
+    /// A permit, unless as many are out.
+    pub(crate) fn take(self: &Arc<Self>, limit: usize) -> Option<Permit> {
+        if self.open.fetch_add(1, Ordering::AcqRel) < limit {
             return Some(Permit(Arc::clone(self)));
         }
         self.open.fetch_sub(1, Ordering::AcqRel);
@@ -46,12 +41,12 @@ mod tests {
 
     #[test]
     fn the_limit_holds_and_a_closed_connection_makes_room() {
-        let permits = Permits::new(1);
-        let first = permits.take();
+        let permits = Arc::<Permits>::default();
+        let first = permits.take(1);
         assert!(first.is_some());
-        assert!(permits.take().is_none());
+        assert!(permits.take(1).is_none());
         drop(first);
-        assert!(permits.take().is_some());
+        assert!(permits.take(1).is_some());
         assert_eq!(permits.open(), 0);
     }
 }

@@ -19,7 +19,7 @@ use crate::StartError;
 use crate::exchange::Exchange;
 use crate::observe::Observer;
 use crate::observe::metrics::{Counted, Refusal};
-use crate::settings::{ListenerSettings, Settings};
+use crate::settings::{ListenerSettings, Settings, SettingsCell};
 use crate::upstream::Names;
 
 /// How long accepting pauses after an error, such as no file descriptor being left.
@@ -31,10 +31,10 @@ const KEEPALIVE: TcpKeepalive =
 
 /// What all connections of a worker share. Other workers have their own.
 pub(crate) struct WorkerContext {
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Arc<SettingsCell>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) proxy: Arc<HttpProxy<Exchange>>,
-    pub(crate) tls: Acceptors,
+    pub(crate) tls: Arc<Acceptors>,
     pub(crate) handshakes: Arc<Permits>,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Worker {
     pub(crate) settings: Arc<Settings>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) table: Arc<TableCell>,
-    pub(crate) tls: Acceptors,
+    pub(crate) tls: Arc<Acceptors>,
     pub(crate) names: Arc<Names>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) handshakes: Arc<Permits>,
@@ -90,7 +90,6 @@ impl Worker {
             ..ServerConf::default()
         });
         let exchange = Exchange {
-            settings: Arc::clone(&self.settings),
             observer: Arc::clone(&self.observer),
             table: self.table,
             names: self.names,
@@ -101,7 +100,7 @@ impl Worker {
         WorkerContext {
             tls: self.tls,
             handshakes: self.handshakes,
-            settings: self.settings,
+            settings: Arc::clone(&self.settings.live),
             observer: self.observer,
             proxy: Arc::new(proxy),
             draining: self.draining,
@@ -122,7 +121,8 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 metrics.accepted.inc();
-                let Some(permit) = permits.take() else {
+                let settings = worker.settings.load();
+                let Some(permit) = permits.take(settings.limits.connections) else {
                     metrics.refused(Refusal::Limit);
                     continue;
                 };
@@ -130,7 +130,7 @@ async fn accept(
                 let open = Counted::new(&metrics.open);
                 tokio::spawn(async move {
                     prepare(&stream);
-                    connection::serve(stream, peer, &listener, &metrics, &worker).await;
+                    connection::serve(stream, peer, (&listener, settings), &metrics, &worker).await;
                     drop((permit, open));
                 });
             }

@@ -10,15 +10,13 @@ use super::metrics::Metrics;
 pub struct Observer {
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Whether every request is logged.
-    pub access_log: bool,
     answers: AnswerLog,
 }
 
 impl Observer {
     /// An observer that has seen nothing.
-    pub fn new(metrics: Arc<Metrics>, access_log: bool) -> Self {
-        Self { metrics, access_log, answers: AnswerLog::default() }
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, answers: AnswerLog::default() }
     }
 
     /// Counts and logs an answer the gateway makes itself.

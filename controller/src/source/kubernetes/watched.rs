@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::api::core::SERVICE_NAME_LABEL;
 use crate::api::ingress::CLASS_ANNOTATION;
 use crate::api::{ConfigMap, EndpointSlice, Fields, Ingress, Kind, Object, ObjectId, ObjectMeta, Secret, Service};
+use crate::configure::CONFIG_PINGORA;
 use crate::trust::{CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
 
 /// A kind that is watched.
@@ -186,12 +187,14 @@ impl Watched for ConfigMap {
 
     fn trim(&mut self) {
         let is_bundle = self.metadata.labels.get(TRUST_BUNDLE_LABEL).is_some();
-        if !is_bundle && *self.metadata.name != *CONFIG_NETWORK {
+        if !is_bundle && ![CONFIG_NETWORK, CONFIG_PINGORA].contains(&&*self.metadata.name) {
             self.data.clear();
         }
         self.metadata.annotations = Fields::default();
         self.metadata.labels.keep_only(TRUST_BUNDLE_LABEL);
+        let uid = std::mem::take(&mut self.metadata.uid);
         unversioned(&mut self.metadata);
+        self.metadata.uid = uid;
         self.data.remove("_example");
     }
 
