@@ -43,6 +43,11 @@ impl Grpc {
         Ok(Self { connection: Http2::connect(address).await?, host: host.to_owned() })
     }
 
+    /// Calls on an open connection.
+    pub fn over(connection: Http2, host: &str) -> Self {
+        Self { connection, host: host.to_owned() }
+    }
+
     /// Begins a call of a method of `demo.Echo`.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! A WebSocket client.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use futures::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -13,7 +15,12 @@ use crate::raw::PATIENCE;
 
 /// An open WebSocket.
 #[derive(Debug)]
-pub struct WebSocket(WebSocketStream<TcpStream>);
+pub struct WebSocket(WebSocketStream<Box<dyn Io>>);
+
+/// A stream of any kind.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Io for T {}
 
 /// What the other side says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +39,14 @@ impl WebSocket {
     pub async fn open(address: SocketAddr, host: &str, path: &str) -> Result<Self, Error> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        Self::over(Box::new(stream), host, path).await
+    }
+
+    /// Asks for the upgrade on an open stream.
+    ///
+    /// # Errors
+    /// When the upgrade is refused: [`Error::Http`] has the answer.
+    pub async fn over(stream: Box<dyn Io>, host: &str, path: &str) -> Result<Self, Error> {
         let shaken = tokio_tungstenite::client_async(format!("ws://{host}{path}"), stream);
         let (socket, _) = timeout(PATIENCE, shaken).await.map_err(std::io::Error::from)??;
         Ok(Self(socket))

@@ -6,9 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use net_pingora_backends::{self as backends, Running, Sample};
 use net_pingora_gateway::settings::LiveSettings;
-use net_pingora_tests::gateway::{Route, TestGateway};
+use net_pingora_routing::Protocol;
+use net_pingora_tests::gateway::{Route, TestGateway, endpoints};
+use net_pingora_tests::grpc::Grpc;
+use net_pingora_tests::http2::Http2;
 use net_pingora_tests::raw::ScriptedUpstream;
+use net_pingora_tests::websocket::{Heard, WebSocket};
 use net_pingora_tls::{Certificates, Policy, Version};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
@@ -221,5 +226,47 @@ async fn rfc7301_http_2_is_chosen_where_the_client_offers_it() {
         client.0.alpn_protocols = offered;
         let stream = client.connect(gateway.external_tls, "a.example").await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), wanted);
+    }
+}
+
+/// A gateway in front of a sample backend, and an open connection of a client that offers these protocols.
+async fn over_tls(sample: Sample, protocol: Protocol, offered: &[u8]) -> (TestGateway, Running, TlsStream<TcpStream>) {
+    let backend = backends::start(sample, ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let route = Route::to_target("a.example", endpoints([backend.address]), protocol);
+    let gateway = TestGateway::start([route]);
+    let own = Arc::new(certificate(&["a.example"]));
+    show(&gateway, &[("a.example", &own)]);
+    let mut client = Client::trusting(&[&own]);
+    client.0.alpn_protocols = vec![offered.to_vec()];
+    let stream = client.connect(gateway.external_tls, "a.example").await.unwrap();
+    (gateway, backend, stream)
+}
+
+#[tokio::test]
+async fn grpc_calls_of_all_kinds_pass_over_tls() {
+    let (_gateway, _backend, stream) = over_tls(Sample::Grpc, Protocol::Http2, b"h2").await;
+    let client = Grpc::over(Http2::over(stream).await.unwrap(), "a.example");
+    for (method, sent, wanted) in [
+        ("Unary", &["a"][..], &["a"][..]),
+        ("ServerStream", &["a"], &["a 1", "a 2", "a 3", "a 4", "a 5"]),
+        ("ClientStream", &["a", "b"], &["a b"]),
+        ("BidiStream", &["a", "b"], &["a", "b"]),
+    ] {
+        let outcome = client.call(method, sent).await.unwrap();
+        assert_eq!(
+            (outcome.texts.as_slice(), outcome.status),
+            (&*wanted.iter().map(ToString::to_string).collect::<Vec<_>>(), Some(0)),
+            "{method}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_passes_over_tls() {
+    let (_gateway, _backend, stream) = over_tls(Sample::WebSocket, Protocol::Http1, b"http/1.1").await;
+    let mut socket = WebSocket::over(Box::new(stream), "a.example", "/").await.unwrap();
+    for number in 0..100 {
+        socket.say(&number.to_string()).await.unwrap();
+        assert_eq!(socket.hear().await.unwrap(), Heard::Text(number.to_string()));
     }
 }
