@@ -37,16 +37,17 @@ impl Events {
 
     /// One event for each fault, in the background; the log has them anyway.
     pub(crate) fn tell<'a>(&self, uid: &str, faults: impl Iterator<Item = &'a FieldFault>) {
-        let notes: Vec<_> = faults.map(note).collect();
+        let faults: Vec<_> = faults.cloned().collect();
         let (recorder, uid) = (self.recorder.clone(), Some(uid.to_owned()).filter(|uid| !uid.is_empty()));
         let object = ObjectReference { uid, ..self.object.clone() };
         tokio::spawn(async move {
-            for note in notes {
+            for fault in faults {
                 let event = Event {
                     type_: EventType::Warning,
                     reason: "InvalidSetting".to_owned(),
-                    note: Some(note),
-                    action: "Configure".to_owned(),
+                    note: Some(note(&fault)),
+                    // Events of one reason and action count as one, whatever their notes are.
+                    action: shortened(format!("Read {}", fault.path), 128),
                     secondary: None,
                 };
                 match timeout(DEADLINE, recorder.publish(&event, &object)).await {
@@ -59,19 +60,58 @@ impl Events {
     }
 }
 
-/// The API takes 1,024 bytes.
 fn note(fault: &FieldFault) -> String {
     let FieldFault { path, problem, fix } = fault;
-    let mut note = format!("{path}: {problem}; {fix}");
-    let end = note.char_indices().map(|(at, _)| at).take_while(|at| *at <= 1_000).last().unwrap_or_default();
-    if note.len() > 1_000 {
-        note.truncate(end);
-    }
-    note
+    shortened(format!("{path}: {problem}; {fix}"), 1_024)
+}
+
+/// No longer than the API takes, in bytes.
+fn shortened(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
 }
 
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("object", &self.object.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http_body_util::{BodyExt, Full};
+    use kube::client::Body;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A client whose requests are only noted.
+    fn client(asked: &Arc<Mutex<Vec<Value>>>) -> Client {
+        let asked = Arc::clone(asked);
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let asked = Arc::clone(&asked);
+            async move {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                asked.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                Ok::<_, Infallible>(http::Response::new(Full::new(body)))
+            }
+        });
+        Client::new(service, "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_fault_is_an_event_of_its_own() {
+        let asked = Arc::<Mutex<Vec<Value>>>::default();
+        let events = Events::new(client(&asked), "system");
+        let faults = ["a", "b"].map(|key| FieldFault::new(format!("data[{key:?}]"), "is no setting", "remove it"));
+        events.tell("u-1", faults.iter());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = asked.lock().unwrap();
+        let notes: Vec<_> = asked.iter().map(|event| event["note"].as_str().unwrap()).collect();
+        assert_eq!(notes, ["data[\"a\"]: is no setting; remove it", "data[\"b\"]: is no setting; remove it"]);
+        assert!(asked.iter().all(|event| event["regarding"]["uid"] == "u-1" && event["series"].is_null()), "{asked:?}");
     }
 }

@@ -36,6 +36,14 @@ impl Cpu {
     }
 }
 
+/// Resident memory of a process, in bytes.
+pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes * 1024)
+}
+
 /// Peak resident memory of a process from now on.
 #[derive(Debug)]
 pub(crate) struct Peak {

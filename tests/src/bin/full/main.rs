@@ -7,6 +7,7 @@
 
 mod accounting;
 mod backends;
+mod certificates;
 mod change;
 mod cpu;
 mod findings;
@@ -55,6 +56,8 @@ enum Check {
     Soak,
     /// 200 renames of a target under load: no error, soon in effect
     Rename,
+    /// 1,000 certificates, 600 replaced under handshakes: none fails, soon in effect, bounded memory
+    Certificates,
     /// CPU per request beside a bare pingora-proxy
     Cpu,
     /// One look-up among 100,000 hosts: time, and instructions beside 10 hosts
@@ -69,6 +72,7 @@ impl Check {
             Self::Split => split::run(),
             Self::Soak => soak::run(quick),
             Self::Rename => rename::run(quick),
+            Self::Certificates => certificates::run(quick),
             Self::Cpu => cpu::run(quick),
             Self::Lookup => lookup::run(quick),
             Self::Change => change::run(),

@@ -69,10 +69,55 @@ spec:
         Ok(self.replace(&format!("route-{host}.yaml"), &text)?)
     }
 
+    /// Writes a KIngress of one host and one Service, with the Secret of its certificate.
+    pub(crate) fn tls_route(&self, host: &str, service: &str, secret: &str) -> std::io::Result<()> {
+        let text = format!(
+            "apiVersion: networking.internal.knative.dev/v1alpha1
+kind: Ingress
+metadata:
+  name: {host}
+  namespace: default
+  annotations: {{networking.knative.dev/ingress.class: pingora.ingress.networking.knative.dev}}
+spec:
+  tls: [{{hosts: [{host}], secretName: {secret}, secretNamespace: default}}]
+  rules:
+    - hosts: [{host}]
+      visibility: ExternalIP
+      http:
+        paths:
+          - splits: [{{serviceNamespace: default, serviceName: {service}, servicePort: 80, percent: 100}}]
+"
+        );
+        self.replace(&format!("route-{host}.yaml"), &text)
+    }
+
+    /// Writes a Secret with a certificate and its key, both in PEM.
+    pub(crate) fn secret(&self, name: &str, certificate: &str, key: &str) -> std::io::Result<()> {
+        let (certificate, key) = (indented(certificate), indented(key));
+        let text = format!(
+            "apiVersion: v1
+kind: Secret
+metadata: {{name: {name}, namespace: default}}
+type: kubernetes.io/tls
+stringData:
+  tls.crt: |
+{certificate}
+  tls.key: |
+{key}
+"
+        );
+        self.replace(&format!("secret-{name}.yaml"), &text)
+    }
+
     /// Puts a whole file in the place of another at once.
     fn replace(&self, name: &str, text: &str) -> std::io::Result<()> {
         let hidden = self.path().join(format!(".{name}"));
         fs::write(&hidden, text)?;
         fs::rename(hidden, self.path().join(name))
     }
+}
+
+/// As the lines of a block in YAML.
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -81,6 +81,16 @@ fn listening(line: &str) -> Option<(String, SocketAddr)> {
 
 /// The gateway on a folder of manifests, on free ports of loopback; `core` pins it.
 pub(crate) fn gateway(folder: &Path, flags: &[&str], core: Option<u8>) -> anyhow::Result<Process> {
+    gateway_listening(folder, flags, core, &["external-http"])
+}
+
+/// The same, with other listeners, which `flags` turn on.
+pub(crate) fn gateway_listening(
+    folder: &Path,
+    flags: &[&str],
+    core: Option<u8>,
+    listeners: &[&str],
+) -> anyhow::Result<Process> {
     let mut command = pinned(&built("net-pingora")?, core);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NET_PINGORA_")) {
         command.env_remove(name);
@@ -89,7 +99,7 @@ pub(crate) fn gateway(folder: &Path, flags: &[&str], core: Option<u8>) -> anyhow
     command.args(["serve", "--external-http", any, "--health", any, "--admin", any, "--log-level", "warn"]);
     command.args(["--external-https", "off", "--internal-http", "off", "--internal-https", "off"]);
     command.arg("--from").arg(folder).args(flags);
-    Process::start(&mut command, &["external-http"])
+    Process::start(&mut command, listeners)
 }
 
 /// A command that runs on one core only, if one is given.
