@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::sync::Arc;
 
+use anyhow::bail;
 use net_pingora_config::{KeyFault, LiveArgs, Overlaid, SecretName, TlsArgs, overlaid};
 use net_pingora_controller::api::FieldFault;
 use net_pingora_controller::{Configure, Configured, DefaultCertificates};
@@ -31,6 +33,22 @@ impl Configure for Live {
 
 fn fault(fault: KeyFault) -> FieldFault {
     FieldFault::new(format!("data[{:?}]", fault.key), fault.problem, fault.fix)
+}
+
+/// Refuses variables of external authorization: a site that sets one believes to be protected.
+///
+/// # Errors
+/// Names the first such variable among `names`.
+pub(crate) fn refuse_authorization(names: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
+    let asks = |name: &OsString| {
+        let name = name.to_string_lossy();
+        ["KOURIER_EXTAUTHZ_", "NET_PINGORA_EXTAUTHZ_"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    let Some(name) = names.into_iter().find(asks) else { return Ok(()) };
+    bail!(
+        "{} asks for external authorization, which this gateway does not have; remove it and authorize elsewhere",
+        name.display()
+    )
 }
 
 /// The data plane's part.
@@ -67,4 +85,16 @@ pub(crate) fn default_certificates(args: &TlsArgs) -> DefaultCertificates {
     let key =
         |secret: &Option<SecretName>| secret.as_ref().map(|secret| ObjectKey::new(&secret.namespace, &secret.name));
     DefaultCertificates { external: key(&args.default_certificate), internal: key(&args.cluster_certificate) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_of_external_authorization_is_refused() {
+        let refused = |name: &str| refuse_authorization([OsString::from("PATH"), OsString::from(name)]).is_err();
+        assert!(refused("KOURIER_EXTAUTHZ_HOST") && refused("NET_PINGORA_EXTAUTHZ_HOST"));
+        assert!(!refused("NET_PINGORA_CLASS") && !refused("KOURIER_GATEWAY_NAMESPACE"));
+    }
 }

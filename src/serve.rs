@@ -1,5 +1,6 @@
 //! `serve`: the objects of a cluster or a folder, until a signal ends it.
 
+use std::env;
 use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::{self, Synced};
-use crate::live::of_traffic;
+use crate::live::{of_traffic, refuse_authorization};
 use crate::log;
 use crate::objects::{self, load};
 use crate::server::Server;
@@ -24,6 +25,7 @@ const CONTROL_THREADS: usize = 1;
 /// Serves until SIGTERM, which drains, or SIGINT, which ends at once.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let _log = log::start(&args.log)?;
+    refuse_authorization(env::vars_os().map(|(name, _)| name))?;
     runtime::Builder::new_multi_thread().worker_threads(CONTROL_THREADS).enable_all().build()?.block_on(serve(args))
 }
 

@@ -11,8 +11,8 @@ use crate::{Cli, ForwardArgs, LimitArgs, TimeoutArgs, TlsArgs};
 /// The name of the ConfigMap.
 const CONFIG_PINGORA: &str = "config-pingora";
 
-/// Kourier's keys of external authorization all begin so. Who writes one believes to be protected.
-const AUTHORIZATION: &str = "extauthz-";
+/// So the keys of external authorization begin, Kourier's and Contour's. Who writes one believes to be protected.
+const AUTHORIZATION: [&str; 2] = ["extauthz-", "extension-service"];
 
 /// What may change while the gateway serves.
 #[derive(Args, Clone, Debug)]
@@ -63,7 +63,7 @@ pub struct Overlaid {
 pub fn overlaid(line: impl IntoIterator<Item = OsString>, data: &BTreeMap<String, String>) -> Overlaid {
     let (mut flags, mut faults, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (key, value) in data.iter().filter(|(key, _)| *key != "_example") {
-        if key.starts_with(AUTHORIZATION) {
+        if AUTHORIZATION.iter().any(|prefix| key.starts_with(prefix)) {
             refused.push(authorization(key));
             continue;
         }
@@ -172,8 +172,10 @@ mod tests {
 
     #[test]
     fn external_authorization_is_never_ignored() {
-        let Overlaid { faults, refused, .. } = over("", &[("extauthz-host", "auth:6000")]);
-        assert_eq!((faults.len(), refused.len()), (0, 1));
-        assert!(refused[0].problem.contains("nothing is protected"));
+        for key in ["extauthz-host", "extension-service"] {
+            let Overlaid { faults, refused, .. } = over("", &[(key, "auth")]);
+            assert_eq!((faults.len(), refused.len()), (0, 1));
+            assert!(refused[0].problem.contains("nothing is protected"));
+        }
     }
 }
