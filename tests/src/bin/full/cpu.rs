@@ -108,14 +108,15 @@ fn measure(proxy: &Proxy, load: &impl Fn(SocketAddr) -> anyhow::Result<Load>) ->
 }
 
 /// Costs of several turns, in microseconds.
-struct Spread {
+pub(crate) struct Spread {
     least: f64,
-    median: f64,
+    /// The turn in the middle.
+    pub(crate) median: f64,
     most: f64,
 }
 
 impl Spread {
-    fn of(mut costs: Vec<f64>) -> anyhow::Result<Self> {
+    pub(crate) fn of(mut costs: Vec<f64>) -> anyhow::Result<Self> {
         costs.sort_by(f64::total_cmp);
         let at = |index: usize| costs.get(index).copied().context("no turn");
         Ok(Self { least: at(0)?, median: at(costs.len() / 2)?, most: at(costs.len().saturating_sub(1))? })

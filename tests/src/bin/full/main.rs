@@ -17,6 +17,7 @@ mod process;
 mod rename;
 mod soak;
 mod split;
+mod tls;
 mod tools;
 mod transfer;
 
@@ -58,6 +59,8 @@ enum Check {
     Rename,
     /// 1,000 certificates, 600 replaced under handshakes: none fails, soon in effect, bounded memory
     Certificates,
+    /// TLS handshakes and requests beside nginx and Envoy, one worker each
+    Tls,
     /// CPU per request beside a bare pingora-proxy
     Cpu,
     /// One look-up among 100,000 hosts: time, and instructions beside 10 hosts
@@ -73,6 +76,7 @@ impl Check {
             Self::Soak => soak::run(quick),
             Self::Rename => rename::run(quick),
             Self::Certificates => certificates::run(quick),
+            Self::Tls => tls::run(quick),
             Self::Cpu => cpu::run(quick),
             Self::Lookup => lookup::run(quick),
             Self::Change => change::run(),

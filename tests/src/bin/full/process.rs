@@ -96,7 +96,7 @@ pub(crate) fn gateway_listening(
         command.env_remove(name);
     }
     let any = "127.0.0.1:0";
-    command.args(["serve", "--external-http", any, "--health", any, "--admin", any, "--log-level", "warn"]);
+    command.args(["serve", "--external-http", any, "--health", any, "--admin", any, "--log-level", "error"]);
     command.args(["--external-https", "off", "--internal-http", "off", "--internal-https", "off"]);
     command.arg("--from").arg(folder).args(flags);
     Process::start(&mut command, listeners)

@@ -85,11 +85,33 @@ impl Tool {
         read_h2load(&text).with_context(|| format!("h2load says {text}"))
     }
 
+    /// Where the program is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs wrk with these flags for a time.
     pub(crate) fn run_wrk(&self, flags: &[&str], host: &str, at: SocketAddr, time: Duration) -> anyhow::Result<Load> {
+        self.run_wrk_over("http", flags, host, at, time)
+    }
+
+    /// The same with `http` or `https`.
+    pub(crate) fn run_wrk_over(
+        &self,
+        scheme: &str,
+        flags: &[&str],
+        host: &str,
+        at: SocketAddr,
+        time: Duration,
+    ) -> anyhow::Result<Load> {
         let text = self.run(time, |wrk| {
             let header = format!("Host: {host}");
-            wrk.args(flags).args([format!("-d{}s", time.as_secs()), "-H".to_owned(), header, format!("http://{at}/")])
+            wrk.args(flags).args([
+                format!("-d{}s", time.as_secs()),
+                "-H".to_owned(),
+                header,
+                format!("{scheme}://{at}/"),
+            ])
         })?;
         read_wrk(&text).with_context(|| format!("wrk says {text}"))
     }
