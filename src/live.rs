@@ -73,7 +73,11 @@ pub(crate) fn of_traffic(args: &LiveArgs) -> LiveSettings {
             drain: timeouts.drain_timeout,
             drain_delay: timeouts.drain_delay,
         },
-        tls: Policy { min_version: args.tls.tls_min_version, cipher_suites: args.tls.tls_cipher_suites.clone() },
+        tls: Policy {
+            min_version: args.tls.tls_min_version,
+            cipher_suites: args.tls.tls_cipher_suites.clone(),
+            client_certificates: args.tls.client_certificates,
+        },
         proxy_protocol: args.forward.networks().to_vec(),
         trusted_hops: args.forward.trusted_hops,
         access_log: args.access_log,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use net_pingora_tls::{CipherSuites, Version};
+use net_pingora_tls::{CipherSuites, ClientCertificates, Version};
 use thiserror::Error;
 
 use crate::cluster::system_namespace;
@@ -36,6 +36,13 @@ pub struct TlsArgs {
         hide_default_value = true
     )]
     pub tls_cipher_suites: CipherSuites,
+
+    /// Whether clients outside must show a certificate: off, optional or required
+    ///
+    /// It must be of an authority in a ConfigMap of the system namespace with the label
+    /// `pingora.networking.knative.dev/client-authorities`. While there is none, `required` refuses everybody.
+    #[arg(long, value_name = "WHEN", env = "NET_PINGORA_CLIENT_CERTIFICATES", default_value = "off")]
+    pub client_certificates: ClientCertificates,
 }
 
 /// A Secret by `namespace/name`; `name` alone is in the namespace of Knative's own objects.

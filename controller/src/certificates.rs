@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use net_pingora_routing::{Listener, ObjectKey};
 use net_pingora_tls::{CertificateCell, CertificateCells, Certificates as Shown};
+use rustls::RootCertStore;
 use rustls::sign::CertifiedKey;
 
 use crate::api::Ingress;
@@ -71,6 +73,7 @@ pub(crate) struct Certificates {
     internal: Next,
     /// Secrets that lost their last audience in this batch; another may still be bound to them.
     unused: BTreeSet<ObjectKey>,
+    client_authorities: Arc<ArcSwapOption<RootCertStore>>,
 }
 
 /// What a kind of listener shows next.
@@ -95,7 +98,16 @@ impl Next {
 impl Certificates {
     /// The cells to hand to the data plane.
     pub(crate) fn cells(&self) -> CertificateCells {
-        CertificateCells { external: Arc::clone(&self.external.cell), internal: Arc::clone(&self.internal.cell) }
+        CertificateCells {
+            external: Arc::clone(&self.external.cell),
+            internal: Arc::clone(&self.internal.cell),
+            client_authorities: Arc::clone(&self.client_authorities),
+        }
+    }
+
+    /// From now on these vouch for clients outside.
+    pub(crate) fn trust_clients_of(&self, authorities: Option<Arc<RootCertStore>>) {
+        self.client_authorities.store(authorities);
     }
 
     /// Whether the Secret is shown to somebody.

@@ -29,7 +29,7 @@ use crate::conflict::{Claims, Request, Verdict};
 use crate::fault::{Fault, Origin};
 use crate::references;
 use crate::store::{ObjectChange, Store, Touched};
-use crate::trust::UpstreamTrust;
+use crate::trust::{ClientTrust, UpstreamTrust};
 
 /// What the control plane is told at start.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +92,7 @@ pub struct Engine {
     system_namespace: String,
     internal: InternalService,
     trust: UpstreamTrust,
+    client_trust: ClientTrust,
     configure: Option<Arc<dyn Configure>>,
     configured: Configured,
     store: Store,
@@ -142,6 +143,7 @@ impl Engine {
             class: settings.class,
             system_namespace: settings.system_namespace,
             trust: UpstreamTrust::default(),
+            client_trust: ClientTrust::default(),
             configure: settings.configure,
             configured: Configured::default(),
             store: Store::default(),

@@ -1,4 +1,4 @@
-//! Whether upstreams are spoken to with TLS, and whom to trust then: Knative's system-internal-tls.
+//! Who is trusted: as an upstream, by Knative's system-internal-tls, and as a client.
 //!
 //! knative.dev/serving `pkg/activator/certificate/cache.go` for the sources of trust,
 //! knative.dev/networking `pkg/certificates/constants.go` for the names.
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use net_pingora_routing::{ObjectKey, Transport};
 use net_pingora_tls::{Encryption, Trust};
+use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -24,6 +25,8 @@ const ROUTING_SECRET: &str = "routing-serving-certs";
 const AUTHORITY: &str = "ca.crt";
 /// The label of ConfigMaps whose values are authorities, whatever its value.
 pub(crate) const TRUST_BUNDLE_LABEL: &str = "networking.knative.dev/trust-bundle";
+/// The label of ConfigMaps whose values are authorities of clients, whatever its value.
+pub(crate) const CLIENT_AUTHORITIES_LABEL: &str = "pingora.networking.knative.dev/client-authorities";
 /// The name that the activator proves.
 const ACTIVATOR: &str = "kn-routing";
 
@@ -34,6 +37,33 @@ pub(crate) struct UpstreamTrust {
     authorities: Vec<CertificateDer<'static>>,
     trust: Option<Trust>,
     by_namespace: HashMap<Arc<str>, Arc<Encryption>>,
+}
+
+/// Who vouches for clients.
+#[derive(Debug, Default)]
+pub(crate) struct ClientTrust {
+    authorities: Vec<CertificateDer<'static>>,
+    roots: Option<Arc<RootCertStore>>,
+}
+
+impl ClientTrust {
+    /// Takes the authorities of the system namespace as they are now.
+    pub(crate) fn read(&mut self, system_namespace: &str, store: &Store) -> Reread {
+        let mut faults = Vec::new();
+        let authorities = sorted(labelled(system_namespace, CLIENT_AUTHORITIES_LABEL, store, &mut faults));
+        let changed = authorities != self.authorities;
+        if changed {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(authorities.iter().cloned());
+            *self = Self { authorities, roots: (!roots.is_empty()).then(|| Arc::new(roots)) };
+        }
+        Reread { changed, faults }
+    }
+
+    /// Those who vouch; `None` when nobody does.
+    pub(crate) fn roots(&self) -> Option<Arc<RootCertStore>> {
+        self.roots.clone()
+    }
 }
 
 /// What reading the objects anew has come to.
@@ -101,36 +131,53 @@ fn is_enabled(network: &ConfigMap) -> bool {
     }
 }
 
-/// All authorities, in an order of their own; a bundle with anything else in it is left out as a whole.
+/// All authorities of upstreams; a bundle with anything else in it is left out as a whole.
 fn authorities(
     system_namespace: &str,
     store: &Store,
     faults: &mut Vec<(ObjectId, FieldFault)>,
 ) -> Vec<CertificateDer<'static>> {
     let mut all = Vec::new();
-    let mut take = |kind, key: &ObjectKey, field: String, bundle: &[u8]| match parsed(bundle) {
-        Some(authorities) => all.extend(authorities),
-        None => faults.push((ObjectId { kind, key: key.clone() }, unusable(field))),
-    };
     let key = ObjectKey::new(system_namespace, ROUTING_SECRET);
     if let Some((found, _)) = store.secret(&key)
         && let Ok(bundle) = secret::value(found, AUTHORITY)
         && !bundle.is_empty()
     {
-        take(Kind::Secret, &key, with_key("data", AUTHORITY), &bundle);
-    }
-    for (key, map) in store.config_maps().filter(|(key, map)| *key.namespace == *system_namespace && is_bundle(map)) {
-        for (name, bundle) in &map.data {
-            take(Kind::ConfigMap, key, with_key("data", name), bundle.as_bytes());
+        match parsed(&bundle) {
+            Some(authorities) => all.extend(authorities),
+            None => faults.push((ObjectId { kind: Kind::Secret, key }, unusable(with_key("data", AUTHORITY)))),
         }
     }
-    all.sort_by(|a: &CertificateDer<'_>, b| a.as_ref().cmp(b.as_ref()));
-    all.dedup();
-    all
+    all.extend(labelled(system_namespace, TRUST_BUNDLE_LABEL, store, faults));
+    sorted(all)
 }
 
-fn is_bundle(map: &ConfigMap) -> bool {
-    map.metadata.labels.get(TRUST_BUNDLE_LABEL).is_some()
+/// Each once, in an order of their own.
+fn sorted(mut authorities: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+    authorities.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    authorities.dedup();
+    authorities
+}
+
+/// The authorities of all ConfigMaps of the system namespace with a label.
+fn labelled(
+    system_namespace: &str,
+    label: &str,
+    store: &Store,
+    faults: &mut Vec<(ObjectId, FieldFault)>,
+) -> Vec<CertificateDer<'static>> {
+    let mut all = Vec::new();
+    let has_label = |map: &ConfigMap| map.metadata.labels.get(label).is_some();
+    for (key, map) in store.config_maps().filter(|(key, map)| *key.namespace == *system_namespace && has_label(map)) {
+        for (name, bundle) in &map.data {
+            match parsed(bundle.as_bytes()) {
+                Some(authorities) => all.extend(authorities),
+                None => faults
+                    .push((ObjectId { kind: Kind::ConfigMap, key: key.clone() }, unusable(with_key("data", name)))),
+            }
+        }
+    }
+    all
 }
 
 /// The certificates of a bundle, if it is one: at least one, and all of them authorities that can be used.
@@ -222,6 +269,29 @@ mod tests {
             assert_eq!((trust.authorities.len(), reread.faults.len()), (authorities, faults), "{objects:?}");
             let untrusted = matches!(trust.transport(&"ns".into()), Transport::Untrusted);
             assert_eq!((untrusted, trust.problem().is_some()), (authorities == 0, authorities == 0));
+        }
+    }
+
+    #[test]
+    fn clients_have_authorities_of_their_own() {
+        let labelled = |name: &str, label: &str, data: &Value| map(name, &json!({label: ""}), data);
+        let (one, two) = (authority(), authority());
+        let mut store = Store::default();
+        let mut clients = ClientTrust::default();
+        for (object, wanted, faults) in [
+            (labelled("upstreams", TRUST_BUNDLE_LABEL, &json!({"a": one})), (false, None), 0),
+            (labelled("clients", CLIENT_AUTHORITIES_LABEL, &json!({"a": one, "b": two})), (true, Some(2)), 0),
+            (
+                labelled("clients", CLIENT_AUTHORITIES_LABEL, &json!({"a": one, "b": two, "c": "x"})),
+                (false, Some(2)),
+                1,
+            ),
+            (labelled("clients", CLIENT_AUTHORITIES_LABEL, &json!({})), (true, None), 0),
+        ] {
+            store.apply(ObjectChange::Apply(object, Origin::default()), &mut Touched::default());
+            let reread = clients.read("system", &store);
+            let seen = (reread.changed, clients.roots().map(|roots| roots.len()));
+            assert_eq!((seen, reread.faults.len()), (wanted, faults));
         }
     }
 

@@ -14,11 +14,12 @@ use net_pingora_tests::grpc::Grpc;
 use net_pingora_tests::http2::Http2;
 use net_pingora_tests::raw::ScriptedUpstream;
 use net_pingora_tests::websocket::{Heard, WebSocket};
-use net_pingora_tls::{Certificates, Policy, Version};
+use net_pingora_tls::{Certificates, ClientCertificates, Policy, Version};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedCipherSuite, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -269,4 +270,61 @@ async fn a_websocket_passes_over_tls() {
         socket.say(&number.to_string()).await.unwrap();
         assert_eq!(socket.hear().await.unwrap(), Heard::Text(number.to_string()));
     }
+}
+
+/// Who vouches for clients, and a client that shows a certificate of his.
+fn authority(own: &Arc<CertifiedKey>) -> (RootCertStore, Client) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let mut roots = RootCertStore::empty();
+    roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["client".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut client = Client::trusting(&[own]);
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let shown = CertifiedKey::from_der(vec![certificate.der().clone()], key, &ring::default_provider()).unwrap();
+    client.0.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(shown));
+    (roots, client)
+}
+
+/// Whether the client is served: of TLS 1.3 it hears a refusal only after its own handshake.
+async fn is_served(client: &Client, address: SocketAddr) -> bool {
+    let Ok(mut stream) = client.connect(address, "a.example").await else { return false };
+    get(&mut stream, "a.example").await.is_ok()
+}
+
+#[tokio::test]
+async fn clients_outside_show_a_certificate_where_they_must() {
+    let own = Arc::new(certificate(&["a.example"]));
+    let ((roots, known), (_, unknown)) = (authority(&own), authority(&own));
+    let nobody = Client::trusting(&[&own]);
+    for (when, roots, wanted) in [
+        (ClientCertificates::Off, Some(&roots), [true, true, true]),
+        (ClientCertificates::Optional, None, [true, true, true]),
+        (ClientCertificates::Optional, Some(&roots), [true, true, false]),
+        (ClientCertificates::Required, Some(&roots), [false, true, false]),
+        (ClientCertificates::Required, None, [false, false, false]),
+    ] {
+        let (gateway, _upstream) = start(|settings| settings.tls.client_certificates = when).await;
+        show(&gateway, &[("a.example", &own)]);
+        gateway.certificates.client_authorities.store(roots.map(|roots| Arc::new(roots.clone())));
+        for (client, wanted) in [&nobody, &known, &unknown].into_iter().zip(wanted) {
+            assert_eq!(is_served(client, gateway.external_tls).await, wanted, "{when:?} {}", roots.is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_authority_is_gone_resumes_no_session() {
+    let own = Arc::new(certificate(&["a.example"]));
+    let ((roots, mut client), (others, _)) = (authority(&own), authority(&own));
+    client.0.resumption = Resumption::in_memory_sessions(8);
+    let (gateway, _upstream) = start(|settings| settings.tls.client_certificates = ClientCertificates::Required).await;
+    show(&gateway, &[("a.example", &own)]);
+    gateway.certificates.client_authorities.store(Some(Arc::new(roots)));
+    assert!(is_served(&client, gateway.external_tls).await && is_served(&client, gateway.external_tls).await);
+    gateway.certificates.client_authorities.store(Some(Arc::new(others)));
+    assert!(!is_served(&client, gateway.external_tls).await);
 }

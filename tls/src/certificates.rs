@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::RootCertStore;
 use rustls::sign::CertifiedKey;
 
 /// The certificates of one kind of listener.
@@ -53,4 +54,6 @@ pub struct CertificateCells {
     pub external: Arc<CertificateCell>,
     /// Of those for clients in the cluster.
     pub internal: Arc<CertificateCell>,
+    /// Who vouches for clients outside; `None` when nobody does.
+    pub client_authorities: Arc<ArcSwapOption<RootCertStore>>,
 }

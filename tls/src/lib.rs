@@ -6,4 +6,4 @@ mod policy;
 
 pub use certificates::{CertificateCell, CertificateCells, Certificates};
 pub use encryption::{Encryption, Trust};
-pub use policy::{CipherSuites, Policy, PolicyError, Version};
+pub use policy::{CipherSuites, ClientCertificates, Policy, PolicyError, Version};

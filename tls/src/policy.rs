@@ -15,6 +15,20 @@ pub struct Policy {
     pub min_version: Version,
     /// The cipher suites.
     pub cipher_suites: CipherSuites,
+    /// Whether clients outside must show a certificate of an authority.
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whether clients must show a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked for one.
+    #[default]
+    Off,
+    /// Who shows one must prove it.
+    Optional,
+    /// Who shows none is refused; so is everybody as long as there is no authority.
+    Required,
 }
 
 /// A version of TLS.
@@ -37,6 +51,9 @@ pub enum PolicyError {
     /// Neither 1.2 nor 1.3.
     #[error("{0:?} is no version of TLS that is offered; write 1.2 or 1.3")]
     Version(String),
+    /// Neither off, optional nor required.
+    #[error("{0:?} says nothing of client certificates; write off, optional or required")]
+    ClientCertificates(String),
     /// A name nobody knows, or of a suite that is not safe enough to be offered.
     #[error("{0:?} is no cipher suite that is offered; write some of {known}", known = known())]
     CipherSuite(String),
@@ -124,6 +141,19 @@ impl FromStr for Version {
             "1.2" => Ok(Self::Tls12),
             "1.3" => Ok(Self::Tls13),
             _ => Err(PolicyError::Version(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for ClientCertificates {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        match text {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(PolicyError::ClientCertificates(text.to_owned())),
         }
     }
 }

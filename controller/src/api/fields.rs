@@ -28,7 +28,12 @@ impl Fields {
 
     /// Keeps one key at most.
     pub fn keep_only(&mut self, key: &str) {
-        self.0 = std::mem::take(&mut self.0).into_iter().filter(|(other, _)| **other == *key).collect();
+        self.retain(&[key]);
+    }
+
+    /// Keeps these keys at most.
+    pub fn retain(&mut self, keys: &[&str]) {
+        self.0 = std::mem::take(&mut self.0).into_iter().filter(|(other, _)| keys.contains(&&**other)).collect();
     }
 }
 

@@ -35,11 +35,15 @@ impl Engine {
             return;
         }
         let Reread { changed, faults } = self.trust.read(&self.system_namespace, &self.store);
-        for (id, fault) in faults {
+        let clients = self.client_trust.read(&self.system_namespace, &self.store);
+        for (id, fault) in faults.into_iter().chain(clients.faults) {
             batch.fault(id.kind, &id.key, &Origin::default(), fault);
         }
         if changed {
             touched.endpoints.extend(self.backends.services().cloned());
+        }
+        if clients.changed {
+            self.certificates.trust_clients_of(self.client_trust.roots());
         }
     }
 

@@ -5,74 +5,99 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use net_pingora_routing::{HostName, Listener};
-use net_pingora_tls::{CertificateCell, CertificateCells, Policy};
-use rustls::ServerConfig;
+use net_pingora_tls::{CertificateCell, CertificateCells, ClientCertificates, Policy};
 use rustls::crypto::ring::Ticketer;
-use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// What all listeners negotiate. Workers share it: a session that one has begun, any resumes.
 pub(crate) struct Acceptors {
-    external: Tickets,
-    internal: Tickets,
+    certificates: CertificateCells,
     built: ArcSwap<Built>,
 }
 
-/// What stays as long as the gateway, whatever is negotiated.
-struct Tickets {
-    certificates: Arc<CertificateCell>,
-    /// Clients keep their sessions, in tickets: nothing is stored here, and no worker waits for another.
-    ticketer: Arc<dyn ProducesTickets>,
-}
-
-/// Acceptors of a policy.
+/// Acceptors of a policy and of those who vouch for clients.
 struct Built {
     policy: Policy,
-    external: TlsAcceptor,
+    authorities: Option<Arc<RootCertStore>>,
+    external: Option<TlsAcceptor>,
     internal: TlsAcceptor,
 }
 
 impl Acceptors {
     /// Listeners that negotiate what `policy` allows and show these certificates.
     pub(crate) fn new(policy: Policy, certificates: CertificateCells) -> Result<Self, rustls::Error> {
-        let CertificateCells { external, internal } = certificates;
-        let tickets = |certificates| Ok::<_, rustls::Error>(Tickets { certificates, ticketer: Ticketer::new()? });
-        let (external, internal) = (tickets(external)?, tickets(internal)?);
-        let built = ArcSwap::from_pointee(Built::new(policy, &external, &internal)?);
-        Ok(Self { external, internal, built })
+        let built = Built::new(policy, &certificates)?;
+        Ok(Self { built: ArcSwap::from_pointee(built), certificates })
     }
 
-    /// That of a kind of listener; the first connection after a change of the policy builds it anew.
+    /// That of a kind of listener; the first connection after a change builds it anew.
     pub(super) fn of(&self, listener: Listener, policy: &Policy) -> Option<TlsAcceptor> {
         let mut built = self.built.load_full();
-        if built.policy != *policy {
-            let next = Built::new(policy.clone(), &self.external, &self.internal);
+        if !built.is_for(policy, &self.certificates) {
+            let next = Built::new(policy.clone(), &self.certificates);
             built = Arc::new(next.inspect_err(|error| tracing::error!(%error, "TLS settings make no sense")).ok()?);
             self.built.store(Arc::clone(&built));
         }
-        Some(match listener {
+        match listener {
             Listener::External => built.external.clone(),
-            Listener::Internal => built.internal.clone(),
-        })
+            Listener::Internal => Some(built.internal.clone()),
+        }
     }
 }
 
 impl Built {
-    fn new(policy: Policy, external: &Tickets, internal: &Tickets) -> Result<Self, rustls::Error> {
-        let (external, internal) = (acceptor(&policy, external)?, acceptor(&policy, internal)?);
-        Ok(Self { policy, external, internal })
+    fn new(policy: Policy, certificates: &CertificateCells) -> Result<Self, rustls::Error> {
+        let authorities = certificates.client_authorities.load_full();
+        let external = match verifier(&policy, authorities.as_ref())? {
+            Some(verifier) => Some(acceptor(&policy, &certificates.external, verifier)?),
+            None => None,
+        };
+        let internal = acceptor(&policy, &certificates.internal, WebPkiClientVerifier::no_client_auth())?;
+        Ok(Self { policy, authorities, external, internal })
+    }
+
+    fn is_for(&self, policy: &Policy, certificates: &CertificateCells) -> bool {
+        let authorities = certificates.client_authorities.load();
+        self.policy == *policy && self.authorities.as_ref().map(Arc::as_ptr) == authorities.as_ref().map(Arc::as_ptr)
     }
 }
 
-fn acceptor(policy: &Policy, tickets: &Tickets) -> Result<TlsAcceptor, rustls::Error> {
+/// What clients outside must prove; `None` when they must and nobody vouches for any.
+fn verifier(
+    policy: &Policy,
+    authorities: Option<&Arc<RootCertStore>>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, rustls::Error> {
+    let builder =
+        |roots: &Arc<RootCertStore>| WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), policy.provider());
+    let built = match (policy.client_certificates, authorities) {
+        (ClientCertificates::Required, None) => return Ok(None),
+        (ClientCertificates::Off, _) | (ClientCertificates::Optional, None) => {
+            return Ok(Some(WebPkiClientVerifier::no_client_auth()));
+        }
+        (ClientCertificates::Optional, Some(roots)) => builder(roots).allow_unauthenticated().build(),
+        (ClientCertificates::Required, Some(roots)) => builder(roots).build(),
+    };
+    built.map(Some).map_err(|error| rustls::Error::General(error.to_string()))
+}
+
+fn acceptor(
+    policy: &Policy,
+    certificates: &Arc<CertificateCell>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<TlsAcceptor, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(policy.provider())
         .with_protocol_versions(policy.versions())?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(ByName(Arc::clone(&tickets.certificates))));
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(Arc::new(ByName(Arc::clone(certificates))));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Clients keep their sessions, in tickets: nothing is stored here, and no worker waits for another. Their keys
+    // are new with every change, so that nobody is resumed whom the new settings would refuse.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = Arc::clone(&tickets.ticketer);
+    config.ticketer = Ticketer::new()?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -15,7 +15,10 @@ use crate::api::core::SERVICE_NAME_LABEL;
 use crate::api::ingress::CLASS_ANNOTATION;
 use crate::api::{ConfigMap, EndpointSlice, Fields, Ingress, Kind, Object, ObjectId, ObjectMeta, Secret, Service};
 use crate::configure::CONFIG_PINGORA;
-use crate::trust::{CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
+use crate::trust::{CLIENT_AUTHORITIES_LABEL, CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
+
+/// Labels of ConfigMaps whose values are authorities.
+const AUTHORITIES: [&str; 2] = [TRUST_BUNDLE_LABEL, CLIENT_AUTHORITIES_LABEL];
 
 /// A kind that is watched.
 pub(super) trait Watched: DeserializeOwned + Clone + Debug + Send + 'static {
@@ -186,12 +189,12 @@ impl Watched for ConfigMap {
     const API: (&'static str, &'static str, &'static str) = ("", "v1", "configmaps");
 
     fn trim(&mut self) {
-        let is_bundle = self.metadata.labels.get(TRUST_BUNDLE_LABEL).is_some();
+        let is_bundle = AUTHORITIES.iter().any(|label| self.metadata.labels.get(label).is_some());
         if !is_bundle && ![CONFIG_NETWORK, CONFIG_PINGORA].contains(&&*self.metadata.name) {
             self.data.clear();
         }
         self.metadata.annotations = Fields::default();
-        self.metadata.labels.keep_only(TRUST_BUNDLE_LABEL);
+        self.metadata.labels.retain(&AUTHORITIES);
         let uid = std::mem::take(&mut self.metadata.uid);
         unversioned(&mut self.metadata);
         self.metadata.uid = uid;
