@@ -56,7 +56,8 @@ fn row(arg: &Arg, keys: &[String]) -> String {
         default => format!("`{default}`"),
     };
     let help = arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    let meaning = help.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    let sentence = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let meaning = help.split("\n\n").map(sentence).collect::<Vec<_>>().join(". ").replace('|', "\\|");
     format!("| `--{long}{value}`{star} | {default} | {meaning} |")
 }
 

@@ -69,13 +69,13 @@ impl ClientTrust {
 /// What reading the objects anew has come to.
 #[derive(Debug, Default)]
 pub(crate) struct Reread {
-    /// Whether upstreams are spoken to in another way now.
+    /// Whether others are trusted now.
     pub(crate) changed: bool,
     /// What is wrong with the objects.
     pub(crate) faults: Vec<(ObjectId, FieldFault)>,
 }
 
-/// Whether one of the objects that [`UpstreamTrust::read`] reads may have changed.
+/// Whether one of the objects that tell of trust may have changed.
 pub(crate) fn is_touched(system_namespace: &str, touched: &Touched) -> bool {
     let in_system = |key: &&ObjectKey| *key.namespace == *system_namespace;
     touched.config_maps.iter().any(|key| in_system(&key))

@@ -7,6 +7,7 @@ use std::time::Instant;
 use http::HeaderValue;
 use net_pingora_routing::{InFlight, Match, Protocol};
 
+use super::decide::Hops;
 use crate::front::Connection;
 use crate::observe::answers::Reason;
 use crate::observe::metrics::Counted;
@@ -24,7 +25,7 @@ pub(crate) struct Context {
     /// The host the client asked for.
     pub(super) host: HeaderValue,
     /// The path and split of every hop: more than one when a backend is our own internal Service.
-    pub(super) hops: Vec<Match>,
+    pub(super) hops: Hops,
     /// Endpoints that took no connection.
     pub(super) tried: Vec<SocketAddr>,
     /// Tries at an upstream.
@@ -53,7 +54,7 @@ impl Context {
             responded: None,
             request_id: HeaderValue::from_static(""),
             host: HeaderValue::from_static(""),
-            hops: Vec::new(),
+            hops: Hops::new(),
             tried: Vec::new(),
             attempts: 0,
             others: false,

@@ -4,6 +4,7 @@ use http::HeaderValue;
 use http::header::HOST;
 use net_pingora_routing::{Decision, Listener, Match, Path, Request, TableCell, Target, route};
 use pingora_http::RequestHeader;
+use smallvec::SmallVec;
 
 use super::headers;
 use crate::front::Connection;
@@ -12,11 +13,14 @@ use crate::observe::answers::Reason;
 /// Hops to our own internal Service before a request counts as going in circles.
 const MOST_HOPS: usize = 4;
 
+/// The path and split of every hop; the usual one needs no allocation.
+pub(super) type Hops = SmallVec<[Match; 1]>;
+
 /// What to do with a request.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Send it to the backend of the last hop.
-    Forward(Vec<Match>),
+    Forward(Hops),
     /// Answer 301 with this Location.
     Redirect(String),
     /// Answer with an error.
@@ -26,7 +30,7 @@ pub(super) enum Verdict {
 /// Routes a request. What the paths and splits of its way give it, it has after this, but for the
 /// last hop: the proxy loop copies the request for its upstream, and the copy gets it.
 pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut RequestHeader) -> Verdict {
-    let mut hops = Vec::with_capacity(1);
+    let mut hops = Hops::new();
     let mut listener = connection.kind;
     let mut tls = connection.tls;
     loop {

@@ -36,9 +36,19 @@ pub(super) fn host(request: &RequestHeader) -> &str {
     request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
+/// The same as a value: shared with the request's own where it has one.
+pub(super) fn host_value(request: &RequestHeader) -> HeaderValue {
+    let none = HeaderValue::from_static("");
+    match request.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).unwrap_or(none),
+        None => request.headers.get(HOST).filter(|host| host.to_str().is_ok()).cloned().unwrap_or(none),
+    }
+}
+
 /// Removes what a client may not say, before anything is decided by it.
 pub(super) fn strip(request: &mut RequestHeader, connection: &Connection) {
-    if connection.kind == Listener::External {
+    // Few requests have one: a pass over their names costs less than a look-up of each of ours.
+    if connection.kind == Listener::External && request.headers.keys().any(is_internal) {
         for name in &INTERNAL {
             request.remove_header(name);
         }
@@ -47,6 +57,10 @@ pub(super) fn strip(request: &mut RequestHeader, connection: &Connection) {
     if request.version == Version::HTTP_2 {
         request.remove_header(&EXPECT);
     }
+}
+
+fn is_internal(name: &HeaderName) -> bool {
+    name.as_str().starts_with('k') && INTERNAL.contains(name)
 }
 
 /// How much of what a request says of its way here is believed.

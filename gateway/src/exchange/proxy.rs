@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::Version;
 use http::header::{EXPECT, TRANSFER_ENCODING};
-use http::{HeaderValue, Version};
 use net_pingora_routing::{Protocol, TableCell};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -48,7 +48,7 @@ impl ProxyHttp for Exchange {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
         let Some(connection) = ctx.connection.clone() else { return Error::err(ErrorType::InternalError) };
         let request = session.req_header_mut();
-        ctx.host = HeaderValue::from_str(headers::host(request)).unwrap_or(HeaderValue::from_static(""));
+        ctx.host = headers::host_value(request);
         ctx.request_id = Trust::of(&connection).request_id(request);
         headers::strip(request, &connection);
         match decide(&self.table, &connection, request) {
