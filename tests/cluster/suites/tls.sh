@@ -16,16 +16,18 @@ tls_secret() {
         --from-file "tls.key=$state/pki/$2.key" --from-file "ca.crt=$state/pki/ca.crt" >/dev/null
 }
 
-turn_on_tls() {
+make_certificates() {
     tls_secret knative-serving routing-serving-certs kn-routing $server_name
     tls_secret serving-tests serving-certs kn-user-serving-tests $server_name
     kubectl --namespace knative-serving set env deployment/net-pingora NET_PINGORA_CLUSTER_CERTIFICATE=routing-serving-certs >/dev/null
-    set_config config-network system-internal-tls=Enabled
     kubectl --namespace knative-serving rollout status --timeout=120s deployment/net-pingora >/dev/null
 }
 
 once install_networking_images
 once install_gateway
 kubectl get namespace serving-tests >/dev/null 2>&1 || kubectl create namespace serving-tests >/dev/null
-once turn_on_tls
+once make_certificates
+# What comes after is without.
+trap "set_config config-network system-internal-tls=Disabled" EXIT
+set_config config-network system-internal-tls=Enabled
 UPSTREAM_TLS_CERT=serving-certs UPSTREAM_CA_CERT=serving-certs SERVER_NAME=$server_name bash "$harness/suites/conformance.sh"
