@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::deadline;
+
 /// How to take part in a cluster; without effect with `--from`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cluster")]
@@ -23,7 +25,7 @@ pub struct ClusterArgs {
 
     /// How long a ready replica that does not answer keeps a change from being Ready
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_REPLICA_TIMEOUT", default_value = "60s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::time)]
     pub replica_timeout: Duration,
 
     /// Token by which the leader knows this replica: a service account's, for the audience net-pingora

@@ -8,8 +8,10 @@ use clap::{Args, Command, CommandFactory, Parser};
 
 use crate::{Cli, ForwardArgs, LimitArgs, TimeoutArgs, TlsArgs};
 
-/// The name of the ConfigMap.
-const CONFIG_PINGORA: &str = "config-pingora";
+/// Most keys that are read: there are fewer settings, and each fault is told.
+const KEYS: usize = 64;
+/// Characters of a fault that quotes a value.
+const LONGEST_PROBLEM: usize = 200;
 
 /// So the keys of external authorization begin, Kourier's and Contour's. Who writes one believes to be protected.
 const AUTHORIZATION: [&str; 2] = ["extauthz-", "extension-service"];
@@ -61,12 +63,14 @@ pub struct Overlaid {
 
 /// The settings of a process that was started with `line`, with the ConfigMap's laid over them.
 pub fn overlaid(line: impl IntoIterator<Item = OsString>, data: &BTreeMap<String, String>) -> Overlaid {
-    let (mut flags, mut faults, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, value) in data.iter().filter(|(key, _)| *key != "_example") {
-        if AUTHORIZATION.iter().any(|prefix| key.starts_with(prefix)) {
-            refused.push(authorization(key));
-            continue;
-        }
+    let (asks, settings): (Vec<_>, Vec<_>) = data
+        .iter()
+        .filter(|(key, _)| *key != "_example")
+        .partition(|(key, _)| AUTHORIZATION.iter().any(|prefix| key.starts_with(prefix)));
+    let refused = asks.into_iter().take(KEYS).map(|(key, _)| authorization(key)).collect();
+    let (mut flags, mut faults) = (Vec::new(), Vec::new());
+    faults.extend(settings.get(KEYS).map(|(key, _)| too_many(key)));
+    for (key, value) in settings.into_iter().take(KEYS) {
         match flag(key, value) {
             Ok(flag) => flags.push(OsString::from(flag)),
             Err(fault) => faults.push(fault),
@@ -81,7 +85,7 @@ pub fn overlaid(line: impl IntoIterator<Item = OsString>, data: &BTreeMap<String
 
 /// The flags that are also keys of the ConfigMap, as a command of their own.
 pub(crate) fn command() -> Command {
-    LiveArgs::augment_args(Command::new(CONFIG_PINGORA).no_binary_name(true))
+    LiveArgs::augment_args(Command::new("config-pingora").no_binary_name(true))
 }
 
 /// The key as a flag, if it is one with such a value.
@@ -95,7 +99,8 @@ fn flag(key: &str, value: &str) -> Result<String, KeyFault> {
         Ok(_) => Ok(flag),
         Err(error) => {
             let text = error.to_string();
-            let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let problem = problem.chars().take(LONGEST_PROBLEM).collect();
             Err(KeyFault { key: key.to_owned(), problem, fix: "write it as docs/settings.md has it".to_owned() })
         }
     }
@@ -113,6 +118,14 @@ fn unknown(key: &str, keys: &[String]) -> KeyFault {
         ("is no setting", format!("remove it, or write what was meant, {}?", near.map_or("", String::as_str)))
     };
     KeyFault { key: key.to_owned(), problem: problem.to_owned(), fix }
+}
+
+fn too_many(first: &str) -> KeyFault {
+    KeyFault {
+        key: first.to_owned(),
+        problem: format!("this and all keys after it are not read: there are more than {KEYS}"),
+        fix: "remove what is no setting".to_owned(),
+    }
 }
 
 fn authorization(key: &str) -> KeyFault {
@@ -167,6 +180,24 @@ mod tests {
             assert_eq!(settings.unwrap().timeouts.idle_timeout, Duration::from_secs(7), "{key}");
             assert!(faults[0].problem.contains(problem) && faults[0].fix.contains(fix), "{faults:?}");
             assert_eq!((faults.len(), refused.len()), (1, 0), "{key}");
+        }
+    }
+
+    #[test]
+    fn neither_many_keys_nor_a_long_value_make_much_work_or_long_messages() {
+        let data = (0..100_000).map(|number| (format!("key-{number:06}"), String::new())).collect();
+        let line = || ["net-pingora", "serve"].map(OsString::from);
+        let faults = overlaid(line(), &data).faults;
+        assert_eq!(faults.len(), KEYS + 1);
+        assert!(faults[0].key == "key-000064" && faults[0].problem.contains("not read"), "{:?}", faults[0]);
+        let data = [("head-timeout".to_owned(), "x".repeat(1 << 20))].into();
+        assert!(overlaid(line(), &data).faults[0].problem.len() <= LONGEST_PROBLEM);
+    }
+
+    #[test]
+    fn a_time_that_no_clock_can_tell_is_refused() {
+        for value in ["500000000000y", "0s"] {
+            assert_eq!(over("", &[("idle-timeout", value)]).faults.len(), 1, "{value}");
         }
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use thiserror::Error;
 
-use crate::{ClusterArgs, Deadline, Listen, LiveArgs, SourceArgs, address};
+use crate::{ClusterArgs, Deadline, Listen, LiveArgs, SourceArgs, address, deadline};
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
@@ -118,16 +119,34 @@ impl ForwardArgs {
     }
 }
 
-/// Networks, with commas.
+/// Networks, with commas. Every connection is compared with each of them, so they are few.
 #[derive(Clone, Debug)]
 pub struct Networks(Vec<IpNet>);
 
+/// Most networks that are taken.
+const NETWORKS: usize = 64;
+
+/// A text that is no list of networks.
+#[derive(Debug, Error)]
+pub enum NetworksError {
+    /// One of them is none.
+    #[error("{0:?} is no network; write ADDRESS/BITS, such as 10.0.0.0/8 or fd00::/8")]
+    Unreadable(String),
+    /// There are too many.
+    #[error("more than {NETWORKS} networks; write larger ones")]
+    TooMany,
+}
+
 impl FromStr for Networks {
-    type Err = ipnet::AddrParseError;
+    type Err = NetworksError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
-        networks.map(str::parse).collect::<Result<_, _>>().map(Self)
+        let networks = || text.split(',').map(str::trim).filter(|network| !network.is_empty());
+        if networks().count() > NETWORKS {
+            return Err(NetworksError::TooMany);
+        }
+        let network = |text: &str| text.parse().map_err(|_| NetworksError::Unreadable(text.to_owned()));
+        networks().map(network).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -166,27 +185,27 @@ pub struct LimitArgs {
 pub struct TimeoutArgs {
     /// From the first byte of a request to the end of its headers, in total
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_HEAD_TIMEOUT", default_value = "10s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::deadline)]
     pub head_timeout: Duration,
 
     /// From accept to the end of a TLS handshake
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_HANDSHAKE_TIMEOUT", default_value = "10s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::deadline)]
     pub handshake_timeout: Duration,
 
     /// How long a client connection may be silent before and between requests
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_IDLE_TIMEOUT", default_value = "60s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::deadline)]
     pub idle_timeout: Duration,
 
     /// One attempt to connect to an endpoint
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_CONNECT_TIMEOUT", default_value = "5s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::deadline)]
     pub connect_timeout: Duration,
 
     /// How long an unused connection to an endpoint is kept
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_UPSTREAM_IDLE_TIMEOUT", default_value = "60s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::deadline)]
     pub upstream_idle_timeout: Duration,
 
     /// How long an endpoint may take until its response begins, then 504; `off` for ever
@@ -195,12 +214,12 @@ pub struct TimeoutArgs {
 
     /// How long requests in flight may go on once a drain has begun
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_DRAIN_TIMEOUT", default_value = "25s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::time)]
     pub drain_timeout: Duration,
 
     /// How long readiness fails before listeners close, so that load balancers notice
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_DRAIN_DELAY", default_value = "5s",
-        value_parser = humantime::parse_duration)]
+        value_parser = deadline::time)]
     pub drain_delay: Duration,
 }
 
