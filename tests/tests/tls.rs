@@ -152,6 +152,12 @@ async fn a_suite_or_version_outside_the_policy_is_refused() {
     let own = Arc::new(certificate(&["a.example"]));
     let tls12 = |suite| Client::with(&[&own], &[&rustls::version::TLS12], &[suite]);
     let (gateway, _upstream) =
+        start(|settings| settings.tls.cipher_suites = "TLS_AES_128_GCM_SHA256".parse().unwrap()).await;
+    show(&gateway, &[("a.example", &own)]);
+    assert!(Client::trusting(&[&own]).connect(gateway.external_tls, "a.example").await.is_ok());
+    assert!(tls12(TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384).connect(gateway.external_tls, "a.example").await.is_err());
+
+    let (gateway, _upstream) =
         start(|settings| settings.tls.cipher_suites = "ECDHE-ECDSA-AES256-GCM-SHA384".parse().unwrap()).await;
     show(&gateway, &[("a.example", &own)]);
     let refused = tls12(TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256).connect(gateway.external_tls, "a.example").await;

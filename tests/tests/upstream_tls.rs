@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -20,6 +21,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -53,26 +55,32 @@ struct Upstream {
 
 impl Upstream {
     async fn proving(name: &str, authority: &Authority) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority.issuer).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        config.ticketer = Ticketer::new().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (listener, acceptor) = listen(name, authority).await;
         let upstream = Self { address: listener.local_addr().unwrap(), handshakes: Arc::default() };
-        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&upstream.handshakes)));
+        tokio::spawn(serve(listener, acceptor, Arc::clone(&upstream.handshakes)));
         upstream
     }
 
     fn handshakes(&self) -> Vec<HandshakeKind> {
         self.handshakes.lock().unwrap().iter().copied().flatten().collect()
     }
+}
+
+/// Listens, and proves this name to whoever connects.
+async fn listen(name: &str, authority: &Authority) -> (TcpListener, TlsAcceptor) {
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority.issuer).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.ticketer = Ticketer::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (listener, TlsAcceptor::from(Arc::new(config)))
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, handshakes: Arc<Mutex<Vec<Option<HandshakeKind>>>>) {
@@ -187,4 +195,47 @@ async fn bodies_pass_whole_in_both_directions() {
     let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
     let answer = talk(gateway.external, format!("{head}{body}").as_bytes()).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(&body), "{} bytes", answer.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_never_shakes_hands_is_given_up_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let transport = Transport::Encrypted(Authority::new().encryption());
+    let route = route("a", silent.local_addr().unwrap(), Protocol::Http1, transport);
+    let gateway = TestGateway::with([route], |settings| settings.timeouts.connect = Duration::from_millis(200));
+    let started = Instant::now();
+    let answer = get(&gateway, "a", "/").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_ends_with_its_connection_ends_at_once() {
+    let authority = Authority::new();
+    let (listener, acceptor) = listen("kn-routing", &authority).await;
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(socket).await.unwrap();
+        // Until the request is stuck.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nwhole").await.unwrap();
+        // Ends without reading: what the gateway still has to say must not hold the client up.
+        stream.shutdown().await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let gateway =
+        TestGateway::start([route("a", address, Protocol::Http1, Transport::Encrypted(authority.encryption()))]);
+    let body = "x".repeat(8 << 20);
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let started = Instant::now();
+    let mut stream = tokio::net::TcpStream::connect(gateway.external).await.unwrap();
+    let (mut reading, mut writing) = stream.split();
+    let mut answer = Vec::new();
+    tokio::select! {
+        _ = reading.read_to_end(&mut answer) => {}
+        _ = async { let _ = writing.write_all(request.as_bytes()).await; std::future::pending::<()>().await } => {}
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }

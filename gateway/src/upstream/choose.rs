@@ -85,8 +85,8 @@ fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, 
 
 fn encryption(path: &Path, transport: &Transport) -> Result<Option<Arc<Encryption>>, Reason> {
     match transport {
-        _ if path.is_plain() => Ok(None),
         Transport::Plain => Ok(None),
+        _ if path.is_plain() => Ok(None),
         Transport::Encrypted(encryption) => Ok(Some(Arc::clone(encryption))),
         Transport::Untrusted => Err(Reason::NoAuthority),
     }

@@ -69,5 +69,7 @@ async fn relay(ours: UnixStream, encrypted: TlsStream<TcpStream>) {
         _ = copy(&mut from_us, &mut to_upstream) => {}
         _ = copy(&mut from_upstream, &mut to_us) => {}
     }
+    // Pingora sees the end at once, however long the upstream takes to hear of it.
+    drop((from_us, to_us));
     let _ = timeout(GOODBYE, to_upstream.shutdown()).await;
 }
