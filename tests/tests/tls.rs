@@ -15,7 +15,7 @@ use net_pingora_tests::http2::Http2;
 use net_pingora_tests::raw::ScriptedUpstream;
 use net_pingora_tests::websocket::{Heard, WebSocket};
 use net_pingora_tls::{Certificates, ClientCertificates, Policy, Version};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -333,4 +333,20 @@ async fn a_client_whose_authority_is_gone_resumes_no_session() {
     assert!(is_served(&client, gateway.external_tls).await && is_served(&client, gateway.external_tls).await);
     gateway.certificates.client_authorities.store(Some(Arc::new(others)));
     assert!(!is_served(&client, gateway.external_tls).await);
+}
+
+#[tokio::test]
+async fn many_authorities_of_clients_harm_no_handshake() {
+    let own = Arc::new(certificate(&["a.example"]));
+    let (mut roots, known) = authority(&own);
+    for number in 0..1_000 {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, format!("{number:0>200}"));
+        roots.add(params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()).unwrap();
+    }
+    let (gateway, _upstream) = start(|settings| settings.tls.client_certificates = ClientCertificates::Required).await;
+    show(&gateway, &[("a.example", &own)]);
+    gateway.certificates.client_authorities.store(Some(Arc::new(roots)));
+    assert!(is_served(&known, gateway.external_tls).await);
 }

@@ -71,8 +71,10 @@ fn verifier(
     policy: &Policy,
     authorities: Option<&Arc<RootCertStore>>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, rustls::Error> {
-    let builder =
-        |roots: &Arc<RootCertStore>| WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), policy.provider());
+    let builder = |roots: &Arc<RootCertStore>| {
+        // No list of those who vouch: its message has room for 64 KiB of names, and it is nobody's business.
+        WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), policy.provider()).clear_root_hint_subjects()
+    };
     let built = match (policy.client_certificates, authorities) {
         (ClientCertificates::Required, None) => return Ok(None),
         (ClientCertificates::Off, _) | (ClientCertificates::Optional, None) => {
