@@ -1,13 +1,14 @@
-//! docs/settings.md, from the types.
+//! docs/settings.md, from the types. Only its test makes it.
 
 use std::fmt::Write;
+use std::{env, fs};
 
 use clap::{Arg, Command, CommandFactory};
 
 use crate::{Cli, live};
 
 /// The page: every flag of `serve` with its variable, key, default and meaning.
-pub fn settings() -> String {
+fn settings() -> String {
     let keys: Vec<_> = live::command().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
     let mut page = INTRODUCTION.to_owned();
     let command = Cli::command();
@@ -61,19 +62,14 @@ fn row(arg: &Arg, keys: &[String]) -> String {
     format!("| `--{long}{value}`{star} | {default} | {meaning} |")
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{env, fs};
-
-    #[test]
-    fn the_page_of_settings_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md");
-        let page = super::settings();
-        if env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(path, &page).unwrap();
-        }
-        let written = fs::read_to_string(path).unwrap_or_default();
-        assert!(written == page, "write docs/settings.md anew: UPDATE_DOCS=1 cargo test -p net-pingora-config");
-        assert!(page.contains("| `--head-timeout TIME` \\* | `10s` |"), "{page}");
+#[test]
+fn the_page_of_settings_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md");
+    let page = settings();
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, &page).unwrap();
     }
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page, "write docs/settings.md anew: UPDATE_DOCS=1 cargo test -p net-pingora-config");
+    assert!(page.contains("| `--head-timeout TIME` \\* | `10s` |"), "{page}");
 }

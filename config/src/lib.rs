@@ -7,6 +7,7 @@ mod cluster;
 mod command;
 mod deadline;
 mod doctor;
+#[cfg(test)]
 mod document;
 mod explain;
 mod live;
@@ -19,7 +20,6 @@ pub use cluster::{ClusterArgs, Pod, pod, system_namespace};
 pub use command::{CheckArgs, Cli, Command, CompletionArgs, DemoArgs};
 pub use deadline::Deadline;
 pub use doctor::DoctorArgs;
-pub use document::settings as settings_page;
 pub use explain::{ExplainArgs, HeaderArg, HeaderError, Output, UrlArg, UrlError};
 pub use live::{KeyFault, LiveArgs, Overlaid, overlaid};
 pub use objects::{DEFAULT_CLASS, ObjectArgs, SourceArgs};

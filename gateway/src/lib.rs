@@ -7,6 +7,7 @@ pub mod admin;
 mod exchange;
 mod front;
 mod gateway;
+mod keepalive;
 pub mod observe;
 pub mod settings;
 pub mod upstream;

@@ -55,11 +55,11 @@ enum Spoken {
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
-    (listener, settings): (&ListenerSettings, Arc<LiveSettings>),
+    listener: &ListenerSettings,
     metrics: &ListenerMetrics,
     worker: &Arc<WorkerContext>,
 ) {
-    if let Err(refusal) = accepted(socket, peer, (listener, settings), worker).await {
+    if let Err(refusal) = accepted(socket, peer, listener, worker).await {
         metrics.refused(refusal);
     }
 }
@@ -67,9 +67,10 @@ pub(super) async fn serve(
 async fn accepted(
     mut socket: TcpStream,
     peer: SocketAddr,
-    (listener, settings): (&ListenerSettings, Arc<LiveSettings>),
+    listener: &ListenerSettings,
     worker: &Arc<WorkerContext>,
 ) -> Result<(), Refusal> {
+    let settings = worker.settings.load();
     // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let client = if speaks_proxy_protocol(peer, listener, &settings) {

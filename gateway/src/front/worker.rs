@@ -8,7 +8,7 @@ use std::time::Duration;
 use net_pingora_routing::TableCell;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -17,6 +17,7 @@ use super::permit::Permits;
 use super::tls::Acceptors;
 use crate::StartError;
 use crate::exchange::Exchange;
+use crate::keepalive;
 use crate::observe::Observer;
 use crate::observe::metrics::{Counted, Refusal};
 use crate::settings::{ListenerSettings, Settings, SettingsCell};
@@ -24,10 +25,6 @@ use crate::upstream::Names;
 
 /// How long accepting pauses after an error, such as no file descriptor being left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// When a peer that says nothing is asked whether it is still there, and how often.
-const KEEPALIVE: TcpKeepalive =
-    TcpKeepalive::new().with_time(Duration::from_mins(1)).with_interval(Duration::from_secs(15)).with_retries(4);
 
 /// What all connections of a worker share. Other workers have their own.
 pub(crate) struct WorkerContext {
@@ -121,8 +118,7 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 metrics.accepted.inc();
-                let settings = worker.settings.load();
-                let Some(permit) = permits.take(settings.limits.connections) else {
+                let Some(permit) = permits.take(worker.settings.load().limits.connections) else {
                     metrics.refused(Refusal::Limit);
                     continue;
                 };
@@ -130,7 +126,7 @@ async fn accept(
                 let open = Counted::new(&metrics.open);
                 tokio::spawn(async move {
                     prepare(&stream);
-                    connection::serve(stream, peer, (&listener, settings), &metrics, &worker).await;
+                    connection::serve(stream, peer, &listener, &metrics, &worker).await;
                     drop((permit, open));
                 });
             }
@@ -145,7 +141,7 @@ async fn accept(
 /// Small packets go at once, and a peer that is gone is noticed.
 fn prepare(stream: &TcpStream) {
     let socket = SockRef::from(stream);
-    if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&KEEPALIVE)) {
+    if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive::SOCKET)) {
         tracing::debug!(%error, "socket options not set");
     }
 }

@@ -16,12 +16,14 @@ use pingora_core::protocols::l4::stream::Stream;
 use pingora_error::{ErrorType, OrErr, Result};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::keepalive;
 
 /// How long an upstream may take to hear that a connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -33,8 +35,6 @@ pub(super) struct Encrypted {
     pub(super) address: SocketAddr,
     /// Whom to believe, and the sessions to resume.
     pub(super) config: Arc<ClientConfig>,
-    /// When an upstream that says nothing is asked whether it is still there.
-    pub(super) keepalive: TcpKeepalive,
 }
 
 #[async_trait]
@@ -55,7 +55,7 @@ impl Encrypted {
     async fn dial(&self) -> io::Result<TcpStream> {
         let socket = TcpStream::connect(self.address).await?;
         socket.set_nodelay(true)?;
-        SockRef::from(&socket).set_tcp_keepalive(&self.keepalive)?;
+        SockRef::from(&socket).set_tcp_keepalive(&keepalive::SOCKET)?;
         Ok(socket)
     }
 }

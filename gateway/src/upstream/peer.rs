@@ -2,15 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use net_pingora_routing::Protocol;
 use net_pingora_tls::Encryption;
-use pingora_core::protocols::TcpKeepalive;
 use pingora_core::upstreams::peer::HttpPeer;
 
 use super::choose::Choice;
 use super::encrypted::Encrypted;
+use crate::keepalive;
 use crate::settings::Timeouts;
 
 /// Streams on one upstream HTTP/2 connection.
@@ -21,15 +20,6 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 
 /// All streams' windows together: a client that does not read holds up its own stream only.
 const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
-
-/// When an upstream that says nothing is asked whether it is still there.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive {
-    idle: Duration::from_mins(1),
-    interval: Duration::from_secs(15),
-    count: 4,
-    #[cfg(target_os = "linux")]
-    user_timeout: Duration::ZERO,
-};
 
 /// The peer that was chosen. An upgraded connection may be silent for as long as it likes.
 pub(crate) fn peer(choice: &Choice, protocol: Protocol, upgrade: bool, timeouts: &Timeouts) -> Box<HttpPeer> {
@@ -44,7 +34,7 @@ pub(crate) fn peer(choice: &Choice, protocol: Protocol, upgrade: bool, timeouts:
     options.idle_timeout = Some(timeouts.upstream_idle);
     options.read_timeout = if upgrade { None } else { timeouts.response };
     if choice.encryption.is_none() {
-        options.tcp_keepalive = Some(KEEPALIVE);
+        options.tcp_keepalive = Some(keepalive::PINGORA);
     }
     if protocol == Protocol::Http2 {
         options.set_http_version(2, 2);
@@ -66,8 +56,6 @@ fn encrypted(address: SocketAddr, protocol: Protocol, encryption: &Encryption) -
         Protocol::Http1 => &encryption.http1,
         Protocol::Http2 => &encryption.http2,
     };
-    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE.idle).with_interval(KEEPALIVE.interval);
-    let connect = Encrypted { address, config: Arc::clone(config), keepalive };
-    peer.options.custom_l4 = Some(Arc::new(connect));
+    peer.options.custom_l4 = Some(Arc::new(Encrypted { address, config: Arc::clone(config) }));
     peer
 }
