@@ -235,7 +235,7 @@ async fn a_response_that_ends_with_its_connection_ends_at_once() {
     let mut answer = Vec::new();
     tokio::select! {
         _ = reading.read_to_end(&mut answer) => {}
-        _ = async { let _ = writing.write_all(request.as_bytes()).await; std::future::pending::<()>().await } => {}
+        () = async { let _ = writing.write_all(request.as_bytes()).await; std::future::pending::<()>().await } => {}
     }
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::version::TLS13;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+
+use crate::Verifier;
 
 /// The number of the next [`Encryption`].
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -37,17 +39,25 @@ impl Trust {
     pub fn encryption(&self, names: &[&str]) -> Result<Encryption, Error> {
         let name =
             |name: &&str| ServerName::try_from((*name).to_owned()).map_err(|error| Error::General(error.to_string()));
-        let verifier = Arc::new(AnyOf {
-            roots: Arc::clone(&self.roots),
-            names: names.iter().map(name).collect::<Result<_, _>>()?,
-            algorithms: self.provider.signature_verification_algorithms,
+        let names = names.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+        let (roots, algorithms) = (Arc::clone(&self.roots), self.provider.signature_verification_algorithms.all);
+        // What was dialled is an address, which no certificate of Knative's names.
+        let verifier = Verifier::new(Arc::clone(&self.provider), move |end_entity, intermediates, now| {
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            verify_server_cert_signed_by_trust_anchor(&certificate, &roots, intermediates, now, algorithms)?;
+            let proven = names.iter().any(|name| verify_server_name(&certificate, name).is_ok());
+            if proven { Ok(()) } else { Err(CertificateError::NotValidForName.into()) }
         });
-        let config = |protocols| self.config(Arc::clone(&verifier), protocols);
+        let config = |protocols| self.config(Arc::clone(&verifier) as _, protocols);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Ok(Encryption { id, http1: config(Vec::new())?, http2: config(vec![b"h2".to_vec()])? })
     }
 
-    fn config(&self, verifier: Arc<AnyOf>, protocols: Vec<Vec<u8>>) -> Result<Arc<ClientConfig>, Error> {
+    fn config(
+        &self,
+        verifier: Arc<dyn ServerCertVerifier>,
+        protocols: Vec<Vec<u8>>,
+    ) -> Result<Arc<ClientConfig>, Error> {
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
@@ -67,54 +77,4 @@ pub struct Encryption {
     pub http1: Arc<ClientConfig>,
     /// For HTTP/2, which ALPN asks for.
     pub http2: Arc<ClientConfig>,
-}
-
-/// Believes a certificate of a known authority for any of the names. What was dialled is an
-/// address, which no certificate of Knative's names.
-#[derive(Debug)]
-struct AnyOf {
-    roots: Arc<RootCertStore>,
-    names: Vec<ServerName<'static>>,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for AnyOf {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
-        if self.names.iter().any(|name| verify_server_name(&certificate, name).is_ok()) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::NotValidForName.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }

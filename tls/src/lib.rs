@@ -3,7 +3,9 @@
 mod certificates;
 mod encryption;
 mod policy;
+mod verifier;
 
 pub use certificates::{CertificateCell, CertificateCells, Certificates};
 pub use encryption::{Encryption, Trust};
 pub use policy::{CipherSuites, ClientCertificates, Policy, PolicyError, Version};
+pub use verifier::Verifier;

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
+use net_pingora_tls::Verifier;
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme,
-};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::election::Fingerprint;
@@ -49,7 +47,7 @@ impl Identity {
 /// A connector that accepts exactly one certificate.
 pub(super) fn connector(accepted: Fingerprint) -> Result<(TlsConnector, ServerName<'static>), Error> {
     let provider: Arc<CryptoProvider> = ring::default_provider().into();
-    let verifier = Arc::new(Pinned { accepted, provider: Arc::clone(&provider) });
+    let verifier = Verifier::new(Arc::clone(&provider), move |shown, _, _| pinned(&accepted, shown));
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -65,50 +63,9 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
 }
 
 /// Accepts one certificate, whatever it says; its owner still has to prove that it has the key.
-#[derive(Debug)]
-struct Pinned {
-    accepted: Fingerprint,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let shown = fingerprint(end_entity);
-        // All bytes are looked at, whichever differ.
-        let difference = shown.iter().zip(&self.accepted).fold(0, |difference, (a, b)| difference | (a ^ b));
-        if difference == 0 {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+fn pinned(accepted: &Fingerprint, shown: &CertificateDer<'_>) -> Result<(), Error> {
+    let shown = fingerprint(shown);
+    // All bytes are looked at, whichever differ.
+    let difference = shown.iter().zip(accepted).fold(0, |difference, (a, b)| difference | (a ^ b));
+    if difference == 0 { Ok(()) } else { Err(CertificateError::ApplicationVerificationFailure.into()) }
 }

@@ -1,6 +1,5 @@
 //! Manifests in a folder of their own.
 
-use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -43,34 +42,21 @@ endpoints: [{{addresses: [\"{ip}\"], conditions: {{ready: true}}}}]
 
     /// Writes a KIngress: a host and the Services that share its requests, in percent. One that is there is
     /// replaced.
-    pub(crate) fn route(&self, host: &str, splits: &[(&str, u8)]) -> anyhow::Result<()> {
-        let mut text = format!(
-            "apiVersion: networking.internal.knative.dev/v1alpha1
-kind: Ingress
-metadata:
-  name: {host}
-  namespace: default
-  annotations: {{networking.knative.dev/ingress.class: pingora.ingress.networking.knative.dev}}
-spec:
-  rules:
-    - hosts: [{host}]
-      visibility: ExternalIP
-      http:
-        paths:
-          - splits:
-"
-        );
-        for (service, percent) in splits {
-            writeln!(
-                text,
-                "              - {{serviceNamespace: default, serviceName: {service}, servicePort: 80, percent: {percent}}}"
-            )?;
-        }
-        Ok(self.replace(&format!("route-{host}.yaml"), &text)?)
+    pub(crate) fn route(&self, host: &str, splits: &[(&str, u8)]) -> std::io::Result<()> {
+        self.ingress(host, "", splits)
     }
 
     /// Writes a KIngress of one host and one Service, with the Secret of its certificate.
     pub(crate) fn tls_route(&self, host: &str, service: &str, secret: &str) -> std::io::Result<()> {
+        let tls = format!("{{hosts: [{host}], secretName: {secret}, secretNamespace: default}}");
+        self.ingress(host, &tls, &[(service, 100)])
+    }
+
+    fn ingress(&self, host: &str, tls: &str, splits: &[(&str, u8)]) -> std::io::Result<()> {
+        let split = |(service, percent): &(&str, u8)| {
+            format!("{{serviceNamespace: default, serviceName: {service}, servicePort: 80, percent: {percent}}}")
+        };
+        let splits: Vec<_> = splits.iter().map(split).collect();
         let text = format!(
             "apiVersion: networking.internal.knative.dev/v1alpha1
 kind: Ingress
@@ -79,14 +65,13 @@ metadata:
   namespace: default
   annotations: {{networking.knative.dev/ingress.class: pingora.ingress.networking.knative.dev}}
 spec:
-  tls: [{{hosts: [{host}], secretName: {secret}, secretNamespace: default}}]
+  tls: [{tls}]
   rules:
     - hosts: [{host}]
       visibility: ExternalIP
-      http:
-        paths:
-          - splits: [{{serviceNamespace: default, serviceName: {service}, servicePort: 80, percent: 100}}]
-"
+      http: {{paths: [{{splits: [{}]}}]}}
+",
+            splits.join(", ")
         );
         self.replace(&format!("route-{host}.yaml"), &text)
     }
