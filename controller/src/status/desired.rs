@@ -56,7 +56,7 @@ fn verdict(trouble: Trouble) -> (Where, Truth, &'static str) {
         Trouble::BadSecret => (Where::Network, Truth::False, "InvalidSecret"),
         Trouble::NoBackend => (Where::Network, Truth::Unknown, "ServiceNotFound"),
         Trouble::NoEndpoints => (Where::LoadBalancer, Truth::Unknown, "EndpointsNotReady"),
-        Trouble::NoAuthority => (Where::LoadBalancer, Truth::Unknown, "NoTrustedAuthority"),
+        Trouble::NoAuthority => (Where::LoadBalancer, Truth::False, "NoTrustedAuthority"),
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
             (stuck(Trouble::BadSecret), Truth::False, "InvalidSecret"),
             (stuck(Trouble::NoBackend), Truth::Unknown, "ServiceNotFound"),
             (stuck(Trouble::NoEndpoints), Truth::Unknown, "EndpointsNotReady"),
-            (stuck(Trouble::NoAuthority), Truth::Unknown, "NoTrustedAuthority"),
+            (stuck(Trouble::NoAuthority), Truth::False, "NoTrustedAuthority"),
         ] {
             let ready = after(&Status::default(), &progress).conditions.ready;
             assert_eq!((ready.truth, &*ready.reason), (truth, reason), "{progress:?}");
