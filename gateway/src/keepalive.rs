@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use pingora_core::protocols::TcpKeepalive;
-
 const AFTER: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_secs(15);
 const TIMES: u32 = 4;
@@ -11,12 +9,3 @@ const TIMES: u32 = 4;
 /// For sockets of ours.
 pub(crate) const SOCKET: socket2::TcpKeepalive =
     socket2::TcpKeepalive::new().with_time(AFTER).with_interval(INTERVAL).with_retries(TIMES);
-
-/// For connections that Pingora makes.
-pub(crate) const PINGORA: TcpKeepalive = TcpKeepalive {
-    idle: AFTER,
-    interval: INTERVAL,
-    count: TIMES as usize,
-    #[cfg(target_os = "linux")]
-    user_timeout: Duration::ZERO,
-};

@@ -7,10 +7,13 @@ pub mod admin;
 mod exchange;
 mod front;
 mod gateway;
+mod io;
 mod keepalive;
 pub mod observe;
+mod outlet;
 pub mod settings;
 pub mod upstream;
+mod wire;
 
 pub use front::BindError;
 pub use gateway::{Gateway, Running, StartError};

@@ -1,10 +1,9 @@
 //! What the gateway says when it answers itself.
 
 use http::{HeaderValue, StatusCode, header};
-use pingora_core::protocols::http::ServerSession;
 use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::Session;
 
+use super::downstream::Downstream;
 use crate::observe::answers::Reason;
 
 /// The text of an answer: a general reason and the id by which the log tells the exact one.
@@ -20,13 +19,13 @@ fn is_grpc(request: &RequestHeader) -> bool {
 
 /// Writes the answer; no response has begun yet.
 pub(super) async fn write(
-    session: &mut Session,
+    down: &mut Downstream,
     reason: Reason,
     request_id: &str,
     location: Option<&str>,
 ) -> pingora_error::Result<()> {
-    if is_grpc(session.req_header()) && location.is_none() {
-        return head_only(session, grpc_head(reason, request_id)?).await;
+    if is_grpc(down.request()) && location.is_none() {
+        return down.begin(Box::new(grpc_head(reason, request_id)?), true).await;
     }
     let text = body(reason, request_id);
     let mut head = ResponseHeader::build(status(reason), Some(5))?;
@@ -35,19 +34,11 @@ pub(super) async fn write(
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         head.insert_header(header::LOCATION, location)?;
     }
-    if session.req_header().method == http::Method::HEAD {
-        return head_only(session, head).await;
+    if down.request().method == http::Method::HEAD {
+        return down.begin(Box::new(head), true).await;
     }
-    session.write_response_header(Box::new(head), false).await?;
-    session.write_response_body(Some(text.into()), true).await
-}
-
-/// Ends the response with its head: on HTTP/2 in the same frame, as gRPC demands of trailers-only.
-async fn head_only(session: &mut Session, head: ResponseHeader) -> pingora_error::Result<()> {
-    if let ServerSession::H2(stream) = &mut *session.downstream_session {
-        return stream.write_response_header(Box::new(head), true);
-    }
-    session.write_response_header(Box::new(head), true).await
+    down.begin(Box::new(head), false).await?;
+    down.send(text.into(), true).await
 }
 
 /// A trailers-only response (gRPC over HTTP2, "Responses").

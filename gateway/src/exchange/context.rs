@@ -13,9 +13,9 @@ use crate::observe::answers::Reason;
 use crate::observe::metrics::Counted;
 
 /// What is known of a request while it is served.
-pub(crate) struct Context {
-    /// The connection it came on; absent only if the loop was entered without one.
-    pub(super) connection: Option<Arc<Connection>>,
+pub(super) struct Context {
+    /// The connection it came on.
+    pub(super) connection: Arc<Connection>,
     /// When its head was complete.
     pub(super) started: Instant,
     /// When the upstream's response head came.
@@ -47,7 +47,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(connection: Option<Arc<Connection>>, counted: Counted) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, counted: Counted) -> Self {
         Self {
             connection,
             started: Instant::now(),
@@ -70,10 +70,5 @@ impl Context {
     /// The path and split whose backend is asked.
     pub(super) fn last_hop(&self) -> Option<&Match> {
         self.hops.last()
-    }
-
-    /// Name of the listener, for logs.
-    pub(super) fn listener(&self) -> &'static str {
-        self.connection.as_ref().map_or("", |connection| connection.listener)
     }
 }

@@ -28,7 +28,7 @@ pub(super) enum Verdict {
 }
 
 /// Routes a request. What the paths and splits of its way give it, it has after this, but for the
-/// last hop: the proxy loop copies the request for its upstream, and the copy gets it.
+/// last hop: the request is copied for every upstream that is tried, and the copy gets it.
 pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut RequestHeader) -> Verdict {
     let mut hops = Hops::new();
     let mut listener = connection.kind;

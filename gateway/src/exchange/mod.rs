@@ -1,32 +1,24 @@
-//! One request through Pingora's proxy loop.
+//! One request, from its head to the last byte of its response.
 //!
-//! `proxy` holds the loop's hooks; each is thin and calls a function here that does not know the
-//! loop: `decide` routes, `headers` changes the request, `retry` says whether to try
-//! again, `answer` speaks when the gateway answers itself, `record` counts and logs.
+//! `serve` leads through it: `decide` routes, `forward` tries upstreams, `outgoing` makes the head
+//! an upstream sees and `response` the one the client sees, `pump` carries the bodies, `retry` says whether
+//! to try again, `answer` speaks when the gateway answers itself, `record` counts and logs.
 
 mod answer;
 mod context;
 mod decide;
+mod downstream;
+mod forward;
 mod headers;
-mod proxy;
+mod hop_by_hop;
+mod outgoing;
+mod pump;
 mod record;
+mod response;
 mod retry;
-
-use std::future::Future;
-use std::sync::Arc;
+mod serve;
 
 pub(crate) use answer::body;
+pub(crate) use downstream::Downstream;
 pub(crate) use headers::new_request_id;
-pub(crate) use proxy::Exchange;
-
-use crate::front::Connection;
-
-tokio::task_local! {
-    /// The connection of the request being served: Pingora's loop has no place to hand it through.
-    static CONNECTION: Arc<Connection>;
-}
-
-/// Serves a request as one of this connection.
-pub(crate) async fn on_connection<T>(connection: Arc<Connection>, request: impl Future<Output = T>) -> T {
-    CONNECTION.scope(connection, request).await
-}
+pub(crate) use serve::Exchange;

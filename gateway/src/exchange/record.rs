@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use net_pingora_routing::{ObjectKey, Split};
-use pingora_proxy::Session;
 
 use super::context::Context;
+use super::downstream::Downstream;
 use crate::observe::Observer;
 use crate::observe::access::AccessRecord;
 
@@ -13,14 +13,17 @@ use crate::observe::access::AccessRecord;
 const CLIENT_LEFT: u16 = 499;
 
 /// Counts a finished request with every split it went through, and logs it if asked to.
-pub(super) fn record(observer: &Observer, session: &Session, ctx: &Context) {
-    let status = session.response_written().map_or(CLIENT_LEFT, |response| response.status.as_u16());
+pub(super) fn record(observer: &Observer, down: &Downstream, ctx: &Context) {
+    let status = down.session.response_written().map_or(CLIENT_LEFT, |response| response.status.as_u16());
     let duration = ctx.started.elapsed();
     for split in ctx.hops.iter().filter_map(|hop| hop.split()) {
         split.traffic.series_or(|traffic| observer.metrics.claim(traffic)).record(status, duration);
     }
-    let Some(connection) = ctx.connection.as_ref().filter(|connection| connection.settings.access_log) else { return };
-    let request = session.req_header();
+    let connection = &ctx.connection;
+    if !connection.settings.access_log {
+        return;
+    }
+    let request = down.request();
     let split = ctx.last_hop().and_then(|hop| hop.split());
     let ingress: Option<&ObjectKey> = ctx.hops.first().map(|hop| &hop.path.ingress.key);
     let revision = split.and_then(revision);
@@ -36,8 +39,8 @@ pub(super) fn record(observer: &Observer, session: &Session, ctx: &Context) {
         service: split.map(|split| &*split.backend.key.service),
         revision,
         status,
-        bytes_in: session.body_bytes_read() as u64,
-        bytes_out: session.body_bytes_sent() as u64,
+        bytes_in: down.session.body_bytes_read() as u64,
+        bytes_out: down.sent,
         duration,
         upstream_time: ctx.responded.map(|at: Instant| at.duration_since(ctx.started)),
         upstream: ctx.upstream,

@@ -1,7 +1,6 @@
 //! One accepted connection: TLS if the listener asks for it, then the protocol it speaks.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -78,12 +77,11 @@ async fn accepted(
     } else {
         peer
     };
-    let fd = socket.as_raw_fd();
     let connection = Arc::new(Connection::new(client, listener, settings));
     if listener.tls {
-        return encrypted(socket, fd, connection, worker).await;
+        return encrypted(socket, connection, worker).await;
     }
-    plain(ClientStream::new(socket, fd), connection, worker).await
+    plain(ClientStream::new(socket), connection, worker).await
 }
 
 fn speaks_proxy_protocol(peer: SocketAddr, listener: &ListenerSettings, settings: &LiveSettings) -> bool {
@@ -100,15 +98,10 @@ async fn introduced(socket: &mut TcpStream, peer: SocketAddr, settings: &LiveSet
     Ok(client.map_or(peer, |client| SocketAddr::new(client.ip().to_canonical(), client.port())))
 }
 
-async fn encrypted(
-    socket: TcpStream,
-    fd: RawFd,
-    connection: Arc<Connection>,
-    worker: &Arc<WorkerContext>,
-) -> Result<(), Refusal> {
+async fn encrypted(socket: TcpStream, connection: Arc<Connection>, worker: &Arc<WorkerContext>) -> Result<(), Refusal> {
     let stream = handshake(socket, &connection, worker).await?;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let stream = ClientStream::new(stream, fd);
+    let stream = ClientStream::new(stream);
     speak(if h2 { Spoken::Http2 } else { Spoken::Http1 }, stream, connection, worker).await;
     Ok(())
 }
@@ -149,7 +142,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
     match spoken {
-        Spoken::Http1 => http1::serve(Box::new(stream), connection, worker).await,
+        Spoken::Http1 => http1::serve(stream, connection, worker).await,
         Spoken::Http2 => http2::serve(stream, connection, worker).await,
         Spoken::Nothing => {}
     }

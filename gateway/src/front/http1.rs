@@ -4,9 +4,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pingora_core::apps::HttpServerApp;
 use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v1::server::HttpSession;
+use pingora_error::ErrorType;
 use pingora_timeout::timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep};
@@ -15,9 +15,11 @@ use super::Connection;
 use super::head::{HeadScanner, Progress};
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
-use crate::exchange;
+use crate::exchange::{self, Downstream};
+use crate::io::Io;
 use crate::observe::answers::{Answer, Reason};
 use crate::settings::LiveSettings;
+use crate::wire::Wire;
 
 /// How waiting for a request ends.
 enum Head {
@@ -37,23 +39,39 @@ struct Ends<'a, D> {
 }
 
 /// Serves requests until the connection ends.
-pub(super) async fn serve<T>(mut stream: Box<ClientStream<T>>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
+pub(super) async fn serve<T>(stream: ClientStream<T>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
+    let (stream, unsent) = stream.wired();
+    let mut stream = Box::new(Io(stream));
     let mut drained = pin!(worker.drained());
     let mut deadline = pin!(sleep(connection.settings.timeouts.idle));
     loop {
         let ends = Ends { drained: drained.as_mut(), deadline: deadline.as_mut() };
-        let head = match read_head(&mut stream, ends, &connection.settings).await {
+        let head = match read_head(&mut stream.0, ends, &connection.settings).await {
             Head::Request(head) => head,
             Head::Closed => return,
-            Head::Refused(reason) => return refuse(&mut stream, reason, &connection, worker).await,
+            Head::Refused(reason) => return refuse(&mut stream.0, reason, &connection, worker).await,
         };
-        let Some(next) = pass(stream, head, &connection, worker).await else { return };
-        let Ok(same) = next.into_any().downcast::<ClientStream<T>>() else { return };
+        let next = match parse(stream, head).await {
+            Parsed::Request(session) => {
+                let down = Downstream::http1(session, Arc::clone(&unsent));
+                worker.exchange.serve(&connection, down).await
+            }
+            Parsed::Refused(stream) => {
+                let Some(mut stream) = ours::<T>(stream) else { return };
+                return refuse(&mut stream.0, Reason::BadRequest, &connection, worker).await;
+            }
+        };
+        let Some(same) = next.and_then(ours::<T>) else { return };
         stream = same;
     }
+}
+
+/// The stream that a session was given.
+fn ours<T: 'static>(stream: Stream) -> Option<Box<Io<ClientStream<Wire<T>>>>> {
+    stream.into_any().downcast().ok()
 }
 
 /// Reads one whole head: its first byte within the idle time, all of it within the head's deadline.
@@ -86,21 +104,27 @@ where
     }
 }
 
-/// Passes one request through Pingora; returns the stream when another may follow.
-async fn pass(
-    stream: Stream,
-    head: BytesMut,
-    connection: &Arc<Connection>,
-    worker: &Arc<WorkerContext>,
-) -> Option<Stream> {
-    let mut session = ServerSession::new_http1(stream);
-    session.set_keepalive(Some(connection.settings.timeouts.idle.as_secs()));
+/// What Pingora makes of a head that is clean to us.
+#[expect(clippy::large_enum_variant, reason = "it is moved once; a box would be an allocation a request")]
+enum Parsed {
+    Request(HttpSession),
+    Refused(Stream),
+}
+
+async fn parse(stream: Stream, head: BytesMut) -> Parsed {
+    let mut session = HttpSession::new(stream);
     // Long pauses are allowed; a peer that is gone is found by TCP keep-alive.
     session.set_read_timeout(None);
+    // What is missing of a request after its response is read to its end, for a while.
+    session.set_close_on_response_before_downstream_finish(false);
     session.set_pipelined_prefix(head);
-    let request = worker.proxy.process_new_http(session, &worker.draining);
-    let reused = exchange::on_connection(Arc::clone(connection), request).await?;
-    Some(reused.consume().0)
+    match session.read_request().await {
+        Ok(Some(_)) => Parsed::Request(session),
+        refused => {
+            debug_assert!(refused.is_err_and(|error| *error.etype() == ErrorType::InvalidHTTPHeader));
+            Parsed::Refused(session.into_inner())
+        }
+    }
 }
 
 /// Answers what never became a request.

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pingora_core::apps::HttpServerApp;
-use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession, default_h2_options, handshake};
 use pingora_core::protocols::{Digest, Stream};
 use pingora_timeout::{sleep, timeout};
@@ -14,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Connection;
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
-use crate::exchange;
+use crate::exchange::Downstream;
+use crate::io::Io;
 use crate::settings::Limits;
 
 /// Malformed streams a connection may send before it is closed, as Pingora's own loop has it.
@@ -45,7 +44,7 @@ pub(super) async fn serve<T>(stream: ClientStream<T>, connection: Arc<Connection
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
-    let stream: Stream = Box::new(stream);
+    let stream: Stream = Box::new(Io(stream));
     let begin = handshake(stream, Some(options(&connection.settings.limits)));
     let Ok(Ok(mut h2)) = timeout(connection.settings.timeouts.head, begin).await else { return };
     let digest = Arc::new(Digest::default());
@@ -99,8 +98,7 @@ async fn idle(open: &Arc<()>, interval: Duration) {
 fn spawn(session: HttpSession, connection: &Arc<Connection>, worker: &Arc<WorkerContext>, open: Arc<()>) {
     let (connection, worker) = (Arc::clone(connection), Arc::clone(worker));
     tokio::spawn(async move {
-        let request = worker.proxy.process_new_http(ServerSession::new_http2(session), &worker.draining);
-        exchange::on_connection(connection, request).await;
+        worker.exchange.serve(&connection, Downstream::http2(session)).await;
         drop(open);
     });
 }

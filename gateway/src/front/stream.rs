@@ -1,26 +1,17 @@
-//! A client's byte stream as Pingora wants it: it gives out one request's bytes and no more, so that
-//! every head passes our scanner, and it joins small writes.
+//! A client's byte stream: it gives out one request's bytes and no more, so that every head passes our
+//! scanner.
 
-use std::fmt;
 use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
-use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_core::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
-};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::chunks::ChunkScanner;
 use super::head::Framing;
-
-/// Bytes of small writes that are joined: a response head and a short body in one packet.
-const WRITE_BUFFER: usize = 2048;
+use crate::wire::{Unsent, Wire};
 
 /// Bytes of one read of a head.
 const HEAD_READ: usize = 4096;
@@ -45,18 +36,25 @@ enum Gate {
 }
 
 /// A client's stream, plain or TLS.
+#[derive(Debug)]
 pub(super) struct ClientStream<T> {
-    io: BufWriter<T>,
+    io: T,
     waiting: BytesMut,
     gate: Gate,
-    fd: RawFd,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> ClientStream<T> {
+    /// The same stream with writes that never wait.
+    pub(super) fn wired(self) -> (ClientStream<Wire<T>>, Arc<dyn Unsent>) {
+        let (io, unsent) = Wire::new(self.io);
+        (ClientStream { io, waiting: self.waiting, gate: self.gate }, unsent)
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
-    /// Wraps a stream whose gate is open; `fd` identifies it among open ones.
-    pub(super) fn new(io: T, fd: RawFd) -> Self {
-        let io = BufWriter::with_capacity(WRITE_BUFFER, io);
-        Self { io, waiting: BytesMut::new(), gate: Gate::Open, fd }
+    /// Wraps a stream whose gate is open.
+    pub(super) fn new(io: T) -> Self {
+        Self { io, waiting: BytesMut::new(), gate: Gate::Open }
     }
 
     /// Bytes that have arrived and nobody has read.
@@ -126,18 +124,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
     }
 }
 
-impl<T> fmt::Debug for ClientStream<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientStream").field("fd", &self.fd).finish_non_exhaustive()
-    }
-}
-
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        // Who waits for the client has said what he had to say: a response head must not wait for its body.
-        if !self.io.buffer().is_empty() {
-            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        }
         if matches!(self.gate, Gate::Closed) {
             return self.poll_left(cx);
         }
@@ -200,41 +188,5 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
-    }
-}
-
-#[async_trait]
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Shutdown for ClientStream<T> {
-    async fn shutdown(&mut self) {
-        // The peer may be gone already; there is nobody to tell.
-        let _ = AsyncWriteExt::shutdown(&mut self.io).await;
-    }
-}
-
-impl<T> UniqueID for ClientStream<T> {
-    fn id(&self) -> i32 {
-        self.fd
-    }
-}
-
-impl<T> Ssl for ClientStream<T> {}
-
-impl<T> Peek for ClientStream<T> {}
-
-impl<T> GetTimingDigest for ClientStream<T> {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl<T> GetProxyDigest for ClientStream<T> {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
-    }
-}
-
-impl<T> GetSocketDigest for ClientStream<T> {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
     }
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net_pingora_routing::TableCell;
-use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::HttpProxy;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -21,16 +19,19 @@ use crate::keepalive;
 use crate::observe::Observer;
 use crate::observe::metrics::{Counted, Refusal};
 use crate::settings::{ListenerSettings, Settings, SettingsCell};
-use crate::upstream::Names;
+use crate::upstream::{Connections, Names};
 
 /// How long accepting pauses after an error, such as no file descriptor being left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often upstream connections are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// What all connections of a worker share. Other workers have their own.
 pub(crate) struct WorkerContext {
     pub(crate) settings: Arc<SettingsCell>,
     pub(crate) observer: Arc<Observer>,
-    pub(crate) proxy: Arc<HttpProxy<Exchange>>,
+    pub(crate) exchange: Exchange,
     pub(crate) tls: Arc<Acceptors>,
     pub(crate) handshakes: Arc<Permits>,
     pub(crate) draining: watch::Receiver<bool>,
@@ -76,32 +77,36 @@ impl Worker {
             let socket = tokio::net::TcpListener::from_std(socket)?;
             accepting.spawn(accept(socket, settings, Arc::clone(&permits), Arc::clone(&context)));
         }
+        let sweeping = tokio::spawn(sweep(context));
         accepting.join_all().await;
+        sweeping.abort();
         Ok(())
     }
 
     fn context(self) -> WorkerContext {
-        let conf = Arc::new(ServerConf {
-            threads: 1,
-            upstream_keepalive_pool_size: self.settings.upstream_pool,
-            ..ServerConf::default()
-        });
         let exchange = Exchange {
             observer: Arc::clone(&self.observer),
             table: self.table,
             names: self.names,
+            connections: Connections::new(self.settings.upstream_pool),
             draining: self.draining.clone(),
         };
-        let mut proxy = HttpProxy::new(exchange, conf);
-        proxy.handle_init_modules();
         WorkerContext {
             tls: self.tls,
             handshakes: self.handshakes,
             settings: Arc::clone(&self.settings.live),
             observer: self.observer,
-            proxy: Arc::new(proxy),
+            exchange,
             draining: self.draining,
         }
+    }
+}
+
+/// Closes upstream connections that nobody uses.
+async fn sweep(worker: Arc<WorkerContext>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        worker.exchange.connections.sweep(worker.settings.load().timeouts.upstream_idle);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Where a request goes: endpoints, names, connections.
 
 mod choose;
+mod connect;
 pub mod dns;
-mod encrypted;
-mod peer;
+mod pool;
+mod session;
 
-pub(crate) use choose::choose;
+pub(crate) use choose::{Choice, choose};
 pub use dns::Names;
-pub(crate) use peer::peer;
+pub(crate) use pool::Connections;
+pub(crate) use session::Upstream;

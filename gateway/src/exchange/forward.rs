@@ -1,0 +1,125 @@
+//! A request on its way to an upstream, tried again where that is safe.
+
+use net_pingora_routing::Protocol;
+use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
+
+use super::context::Context;
+use super::downstream::Downstream;
+use super::pump::Pump;
+use super::serve::Exchange;
+use super::{hop_by_hop, outgoing, retry};
+use crate::upstream::{self, Choice, Upstream};
+
+/// Forwards the request until an upstream has responded, or none will.
+pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
+    down.session.enable_retry_buffering();
+    loop {
+        let (mut error, reused) = match attempt(exchange, down, ctx).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        };
+        if !may_try_again(down, ctx, &mut error, reused) {
+            return Err(error);
+        }
+        exchange.observer.metrics.retries.inc();
+        tracing::debug!(%error, "attempt failed");
+    }
+}
+
+/// Why an attempt failed, and whether its connection had been kept from earlier requests.
+type Failure = (Box<Error>, bool);
+
+async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<(), Failure> {
+    let choice = choose(exchange, down, ctx).await.map_err(|error| (error, false))?;
+    let silent = hop_by_hop::asks_for_websocket(down.request());
+    let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
+    let opened = tokio::select! {
+        biased;
+        opened = open => opened,
+        error = down.left() => return Err((error, false)),
+    };
+    let mut up = opened.map_err(|error| {
+        exchange.observer.metrics.connect_failures.inc();
+        ctx.unconnected = true;
+        (error.into_up(), false)
+    })?;
+    let encrypted = choice.encryption.is_some();
+    match converse(exchange, down, &mut up, ctx, encrypted).await {
+        Ok(true) => exchange.connections.keep(&choice, up).await,
+        Ok(false) => {}
+        Err(error) => {
+            give_up(&mut up, &error);
+            return Err((error, up.reused));
+        }
+    }
+    Ok(())
+}
+
+/// The upstream of this attempt.
+async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Result<Choice> {
+    let hop = ctx.hops.last().and_then(|hop| Some((hop, hop.split()?)));
+    let Some((hop, split)) = hop else { return Error::err(ErrorType::InternalError) };
+    let choice = match upstream::choose(&hop.path, split, &exchange.names, &ctx.tried).await {
+        Ok(choice) => choice,
+        Err(unavailable) => {
+            let reason = unavailable.reason();
+            ctx.answer = Some(reason);
+            let backend = split.backend.key.to_string();
+            return Error::e_because(ErrorType::HTTPStatus(reason.status()), backend, unavailable);
+        }
+    };
+    // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
+    let websocket = hop_by_hop::asks_for_websocket(down.request());
+    ctx.protocol = if websocket { Protocol::Http1 } else { choice.protocol };
+    ctx.attempts += 1;
+    ctx.unconnected = false;
+    ctx.others = choice.others;
+    ctx.upstream = Some(choice.endpoint.address);
+    ctx.in_flight = Some(choice.endpoint.enter());
+    Ok(choice)
+}
+
+/// Request there and response back; says whether the connection is fit for another request.
+async fn converse(
+    exchange: &Exchange,
+    down: &mut Downstream,
+    up: &mut Upstream,
+    ctx: &mut Context,
+    encrypted: bool,
+) -> Result<bool> {
+    let empty = down.session.is_body_empty();
+    let websocket = hop_by_hop::asks_for_websocket(down.request());
+    let (head, waiting) = outgoing::head(down.request(), ctx, encrypted, empty)?;
+    if waiting {
+        // Pingora reads no 1xx from an HTTP/2 upstream: we let the client go on ourselves.
+        down.session.write_continue_response().await.map_err(Error::into_down)?;
+    }
+    up.begin(head, empty).await.map_err(|mut error| {
+        // The upstream may have closed a kept connection meanwhile.
+        error.retry = RetryType::ReusedOnly;
+        error.into_up()
+    })?;
+    Pump::new(down, up, ctx, &exchange.draining, websocket).run().await
+}
+
+/// Lets the upstream know that nobody listens any more.
+fn give_up(up: &mut Upstream, error: &Error) {
+    let silent = *error.esource() == ErrorSource::Upstream && *error.etype() == ErrorType::ReadTimedout;
+    if silent {
+        up.distrust();
+    }
+    if silent || *error.esource() == ErrorSource::Downstream {
+        up.cancel();
+    }
+}
+
+fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error, reused: bool) -> bool {
+    if ctx.attempts >= retry::MOST_ATTEMPTS || down.has_begun() {
+        return false;
+    }
+    if ctx.unconnected {
+        ctx.tried.extend(ctx.upstream);
+        return ctx.others;
+    }
+    retry::is_safe(down.request(), down.session.retry_buffer_truncated()) && retry::asked_for(error, reused)
+}

@@ -1,0 +1,153 @@
+//! Headers that are between two neighbours only (RFC 9110 §7.6.1).
+
+use http::header::{
+    CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use pingora_error::{Error, ErrorType, OrErr, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use smallvec::SmallVec;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// What a request may not take along.
+const OF_REQUESTS: [HeaderName; 10] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HTTP2_SETTINGS,
+];
+
+/// What a response may not take along; its framing is told anew for the client.
+const OF_RESPONSES: [HeaderName; 4] = [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE];
+
+/// More names in `Connection` than this are an attack.
+const MOST_NOMINATED: usize = 9;
+
+/// Headers that tell who asks for what: a client that has them removed hides something.
+const PROTECTED: [HeaderName; 4] = [
+    HOST,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+];
+
+type Names = SmallVec<[HeaderName; 4]>;
+
+/// Whether a request asks for a WebSocket, the only upgrade that is passed on (RFC 6455 §4.1).
+pub(super) fn asks_for_websocket(request: &RequestHeader) -> bool {
+    let upgrade = || request.headers.get(UPGRADE);
+    request.version == Version::HTTP_11
+        && upgrade().is_some_and(|token| token.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Removes them from a request; one for a WebSocket says so anew.
+///
+/// # Errors
+/// When `Connection` is no list of names, is too long, or names what may not be removed.
+pub(super) fn remove_from_request(request: &mut RequestHeader) -> Result<()> {
+    let websocket = asks_for_websocket(request);
+    for name in nominated(&request.headers)? {
+        request.remove_header(&name);
+    }
+    for name in present(&request.headers, &OF_REQUESTS) {
+        request.remove_header(&name);
+    }
+    if websocket {
+        request.insert_header(CONNECTION, HeaderValue::from_static("Upgrade"))?;
+        request.insert_header(UPGRADE, HeaderValue::from_static("websocket"))?;
+    }
+    Ok(())
+}
+
+/// Removes them from a response that upgrades nothing. What its `Connection` names and may not is left.
+pub(super) fn remove_from_response(response: &mut ResponseHeader) {
+    for name in nominated(&response.headers).unwrap_or_default() {
+        response.remove_header(&name);
+    }
+    for name in present(&response.headers, &OF_RESPONSES) {
+        response.remove_header(&name);
+    }
+}
+
+/// Few messages have many: a pass over their names costs less than a look-up of each of ours.
+fn present(headers: &HeaderMap, ours: &[HeaderName]) -> Names {
+    headers.keys().filter(|name| ours.contains(name)).cloned().collect()
+}
+
+fn nominated(headers: &HeaderMap) -> Result<Names> {
+    let mut names = Names::new();
+    let values = headers.get_all(CONNECTION).into_iter();
+    let tokens = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    for token in tokens.filter(|token| !token.is_empty()) {
+        if names.len() == MOST_NOMINATED {
+            return Error::e_explain(ErrorType::InvalidHTTPHeader, "Connection names too many headers");
+        }
+        names.push(name(token)?);
+    }
+    Ok(names)
+}
+
+fn name(token: &[u8]) -> Result<HeaderName> {
+    let name = HeaderName::from_bytes(token).or_err(ErrorType::InvalidHTTPHeader, "Connection names no header")?;
+    if PROTECTED.contains(&name) {
+        return Error::e_explain(ErrorType::InvalidHTTPHeader, "Connection names a header that must stay");
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&'static str, &str)]) -> RequestHeader {
+        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+        for (name, value) in headers {
+            request.append_header(*name, *value).unwrap();
+        }
+        request
+    }
+
+    #[test]
+    fn rfc_9110_7_6_1_what_is_for_us_only_goes_no_further() {
+        let mut one = request(&[
+            ("connection", "close, x-mine"),
+            ("x-mine", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABk"),
+            ("x-theirs", "1"),
+        ]);
+        remove_from_request(&mut one).unwrap();
+        let left: Vec<_> = one.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x-theirs"]);
+    }
+
+    #[test]
+    fn a_websocket_is_asked_for_in_our_own_words() {
+        let mut one = request(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")]);
+        remove_from_request(&mut one).unwrap();
+        assert_eq!(
+            (&one.headers[CONNECTION], &one.headers[UPGRADE]),
+            (&"Upgrade".parse().unwrap(), &"websocket".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn connection_cannot_hide_who_asks_for_what() {
+        let long = vec!["a"; MOST_NOMINATED + 1].join(",");
+        for value in ["host", "X-Forwarded-For", "x-forwarded-proto", "\"quoted\"", ":authority", "a b", &long] {
+            assert!(remove_from_request(&mut request(&[("connection", value)])).is_err(), "{value}");
+        }
+    }
+}

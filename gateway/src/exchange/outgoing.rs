@@ -1,0 +1,84 @@
+//! The head of a request as its upstream sees it.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{HeaderValue, Version};
+use net_pingora_routing::Protocol;
+use pingora_error::{Error, ErrorType, OrErr, Result};
+use pingora_http::RequestHeader;
+
+use super::context::Context;
+use super::headers::{self, Trust};
+use super::hop_by_hop;
+
+/// The head for an upstream, and whether the client waits for a word before it sends the body.
+///
+/// # Errors
+/// When the client's head cannot be told to this upstream.
+pub(super) fn head(
+    request: &RequestHeader,
+    ctx: &Context,
+    encrypted: bool,
+    empty: bool,
+) -> Result<(Box<RequestHeader>, bool)> {
+    let mut head = Box::new(request.clone());
+    let hop = ctx.last_hop().and_then(|hop| Some((hop, hop.split()?)));
+    // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
+    if request.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
+        hop_by_hop::remove_from_request(&mut head).map_err(Error::into_down)?;
+    }
+    headers::forwarded(&mut head, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id)?;
+    if let Some((hop, split)) = hop {
+        headers::of_route(&mut head, &hop.path, split)?;
+    }
+    match ctx.protocol {
+        Protocol::Http1 => for_http1(&mut head, empty).map(|()| (head, false)),
+        Protocol::Http2 => {
+            let waiting = head.remove_header(&EXPECT).is_some();
+            for_http2(&mut head, encrypted).map(|()| (head, waiting))
+        }
+    }
+}
+
+/// RFC 9112 §3.2.1: the target in origin form, the authority in Host; a body without a length is chunked.
+fn for_http1(head: &mut RequestHeader, empty: bool) -> Result<()> {
+    head.set_version(Version::HTTP_11);
+    if let Some(authority) = head.uri.authority() {
+        let host = HeaderValue::from_str(authority.as_str());
+        let host =
+            host.or_err(ErrorType::InvalidHTTPHeader, "an authority that is no header").map_err(Error::into_down)?;
+        head.insert_header(HOST, host)?;
+        head.set_uri(Uri::from(target(head)));
+    }
+    if !empty && !head.headers.contains_key(CONTENT_LENGTH) {
+        head.insert_header(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+    }
+    Ok(())
+}
+
+/// RFC 9113 §8.3.1: scheme, authority and path are fields of their own, and Host is none.
+fn for_http2(head: &mut RequestHeader, encrypted: bool) -> Result<()> {
+    if !head.raw_path_is_utf8() {
+        return Error::e_explain(ErrorType::InvalidHTTPHeader, "a target HTTP/2 cannot tell").map_err(Error::into_down);
+    }
+    head.set_version(Version::HTTP_2);
+    let host = head.remove_header(&HOST).map(|host| Bytes::copy_from_slice(host.as_bytes()));
+    let authority = match head.uri.authority() {
+        Some(authority) => authority.clone(),
+        None => Authority::from_maybe_shared(host.unwrap_or_default())
+            .or_err(ErrorType::InvalidHTTPHeader, "a host that is no authority")
+            .map_err(Error::into_down)?,
+    };
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(if encrypted { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(target(head));
+    let uri = Uri::from_parts(parts).or_err(ErrorType::InvalidHTTPHeader, "no target").map_err(Error::into_down)?;
+    head.set_uri(uri);
+    Ok(())
+}
+
+fn target(head: &RequestHeader) -> PathAndQuery {
+    head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"))
+}

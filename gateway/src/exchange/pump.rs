@@ -1,0 +1,156 @@
+//! The bodies of an exchange: both directions at once, each as fast as its receiver takes it.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{StatusCode, Version};
+use pingora_core::protocols::http::HttpTask;
+use pingora_error::{Error, Result};
+use pingora_http::ResponseHeader;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::downstream::Downstream;
+use super::response;
+use crate::upstream::Upstream;
+
+/// An exchange whose request head was sent.
+pub(super) struct Pump<'a> {
+    down: &'a mut Downstream,
+    up: &'a mut Upstream,
+    ctx: &'a mut Context,
+    draining: &'a watch::Receiver<bool>,
+    /// Whether the request asks for a WebSocket.
+    websocket: bool,
+    sending: Sending,
+    /// Whether the whole response was passed on.
+    responded: bool,
+}
+
+/// How far the request's body is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// The client may send more.
+    Open,
+    /// All of it was written to the upstream.
+    Ended,
+    /// The upstream takes no more of it. It may yet have answered.
+    Refused,
+}
+
+/// What happens next.
+enum Event {
+    Request(Result<Option<Bytes>>),
+    Response(Result<HttpTask>),
+    ClientTookMore(Result<()>),
+    UpstreamTookMore(Result<()>),
+}
+
+impl<'a> Pump<'a> {
+    pub(super) fn new(
+        down: &'a mut Downstream,
+        up: &'a mut Upstream,
+        ctx: &'a mut Context,
+        draining: &'a watch::Receiver<bool>,
+        websocket: bool,
+    ) -> Self {
+        Self { down, up, ctx, draining, websocket, sending: Sending::Open, responded: false }
+    }
+
+    /// Carries both bodies until the response has ended; says whether the upstream is fit for another request.
+    /// Nobody needs what is missing of the request then, as Envoy has it.
+    pub(super) async fn run(mut self) -> Result<bool> {
+        // An earlier attempt may have read some of the body.
+        let known = self.down.session.get_retry_buffer();
+        let ended = self.down.session.is_body_done();
+        self.send(known.unwrap_or_default(), ended).await;
+        while !self.responded {
+            match self.next().await {
+                Event::Response(part) => self.deliver(part.map_err(Error::into_up)?).await?,
+                Event::Request(part) => self.pass(part.map_err(Error::into_down)?).await,
+                Event::ClientTookMore(taken) => taken.map_err(Error::into_down)?,
+                Event::UpstreamTookMore(taken) => self.note(taken, false),
+            }
+        }
+        Ok(self.sending == Sending::Ended && !self.up.was_upgraded())
+    }
+
+    /// Waits for whatever happens first. A party is asked for more only when the other one can take it.
+    async fn next(&mut self) -> Event {
+        let open = self.sending == Sending::Open;
+        let refused = self.sending == Sending::Refused;
+        let (client_takes, upstream_takes) = (self.down.outlet.is_clear(), self.up.outlet.is_clear());
+        let listens = if open { upstream_takes } else { self.down.tells_by_reading() };
+        tokio::select! {
+            part = self.up.session.next(), if client_takes => Event::Response(part),
+            part = self.down.session.read_body_or_idle(!open), if listens => Event::Request(part),
+            taken = self.down.outlet.watch(!client_takes) => Event::ClientTookMore(taken),
+            taken = self.up.outlet.clear(), if !upstream_takes && !refused => Event::UpstreamTookMore(taken),
+        }
+    }
+
+    /// Passes a part of the request's body on; `None` when the client has left an upgraded connection.
+    async fn pass(&mut self, part: Option<Bytes>) {
+        let ended = part.is_none() || self.down.session.is_body_done();
+        self.responded |= part.is_none() && self.up.was_upgraded();
+        self.send(part.unwrap_or_default(), ended).await;
+    }
+
+    async fn send(&mut self, data: Bytes, ended: bool) {
+        let sent = async {
+            self.up.send(data).await?;
+            if ended { self.up.finish().await } else { Ok(()) }
+        };
+        let sent = sent.await;
+        self.note(sent, ended);
+    }
+
+    fn note(&mut self, sent: Result<()>, ended: bool) {
+        match sent {
+            Ok(()) if ended => self.sending = Sending::Ended,
+            Ok(()) => {}
+            Err(error) => {
+                tracing::debug!(%error, "the upstream takes no more of the request");
+                self.sending = Sending::Refused;
+            }
+        }
+    }
+
+    /// Passes a part of the response on.
+    async fn deliver(&mut self, part: HttpTask) -> Result<()> {
+        let end = part.is_end();
+        let delivered = match part {
+            HttpTask::Header(head, end) => return self.deliver_head(head, end).await,
+            HttpTask::Body(data, _) | HttpTask::UpgradedBody(data, _) => {
+                self.down.send(data.unwrap_or_default(), end).await
+            }
+            HttpTask::Trailer(trailers) => self.down.finish(trailers.map(|trailers| *trailers)).await,
+            HttpTask::Done => self.down.finish(None).await,
+            HttpTask::Failed(error) => return Err(error.into_up()),
+        };
+        self.responded = end;
+        delivered.map_err(Error::into_down)
+    }
+
+    async fn deliver_head(&mut self, mut head: Box<ResponseHeader>, end: bool) -> Result<()> {
+        self.ctx.responded.get_or_insert_with(Instant::now);
+        let request = self.down.request();
+        response::for_client(&mut head, request, self.websocket, end)?;
+        let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let interim = head.status.is_informational() && !switches;
+        // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
+        if interim && request.version == Version::HTTP_10 {
+            return Ok(());
+        }
+        if *self.draining.borrow() {
+            self.down.session.set_keepalive(None);
+        }
+        self.responded = end && !interim;
+        self.down.begin(head, self.responded).await.map_err(Error::into_down)?;
+        if switches {
+            // What the client sends from now on is no body of a request.
+            self.sending = Sending::Open;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The way of one request through the exchange.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use http::Method;
+use net_pingora_routing::TableCell;
+use pingora_core::protocols::Stream;
+use pingora_error::{Error, Result};
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::decide::{Verdict, decide};
+use super::downstream::Downstream;
+use super::headers::Trust;
+use super::{answer, forward, headers, record, retry};
+use crate::front::Connection;
+use crate::observe::Observer;
+use crate::observe::answers::{Answer, Reason};
+use crate::observe::metrics::Counted;
+use crate::upstream::{Connections, Names};
+
+/// What all requests of a worker are served with.
+pub(crate) struct Exchange {
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) table: Arc<TableCell>,
+    pub(crate) names: Arc<Names>,
+    pub(crate) connections: Connections,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+impl Exchange {
+    /// Serves a request whose head was read; gives back the stream if another one may follow on it.
+    pub(crate) async fn serve(&self, connection: &Arc<Connection>, mut down: Downstream) -> Option<Stream> {
+        let mut ctx = Context::new(Arc::clone(connection), Counted::new(&self.observer.metrics.requests_in_flight));
+        if *self.draining.borrow() {
+            down.session.set_keepalive(None);
+        }
+        let served = self.respond(&mut down, &mut ctx).await;
+        if let Err(error) = &served {
+            tracing::debug!(%error, "request failed");
+            self.fail(&mut down, &mut ctx, error).await;
+        }
+        record::record(&self.observer, &down, &ctx);
+        let limit = connection.settings.timeouts.head;
+        if served.is_ok() {
+            return down.reuse(limit).await;
+        }
+        down.close(ctx.answer.is_some(), limit).await;
+        None
+    }
+
+    async fn respond(&self, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
+        let request = down.session.req_header_mut();
+        ctx.host = headers::host_value(request);
+        ctx.request_id = Trust::of(&ctx.connection).request_id(request);
+        if request.method == Method::CONNECT {
+            return self.answer(down, ctx, Reason::Connect, None, None).await;
+        }
+        headers::strip(request, &ctx.connection);
+        match decide(&self.table, &ctx.connection, request) {
+            Verdict::Forward(hops) => {
+                ctx.hops = hops;
+                forward::forward(self, down, ctx).await
+            }
+            Verdict::Redirect(location) => self.answer(down, ctx, Reason::Redirect, Some(&location), None).await,
+            Verdict::Refuse(reason) => self.answer(down, ctx, reason, None, None).await,
+        }
+    }
+
+    /// Answers a request that failed, if there is still somebody to answer.
+    async fn fail(&self, down: &mut Downstream, ctx: &mut Context, error: &Error) {
+        let reason = ctx.answer.or_else(|| retry::reason(error, ctx.unconnected));
+        let Some(reason) = reason else { return };
+        down.session.set_keepalive(None);
+        if let Err(error) = self.answer(down, ctx, reason, None, Some(error)).await {
+            tracing::debug!(%error, "client left before the answer");
+        }
+    }
+
+    /// Answers the request ourselves, and tells why in log and metrics.
+    async fn answer(
+        &self,
+        down: &mut Downstream,
+        ctx: &mut Context,
+        reason: Reason,
+        location: Option<&str>,
+        cause: Option<&Error>,
+    ) -> Result<()> {
+        // A response that has begun can only be broken off.
+        if down.has_begun() {
+            return Ok(());
+        }
+        ctx.answer = Some(reason);
+        let request_id = ctx.request_id.to_str().unwrap_or_default();
+        self.observer.answered(&Answer {
+            reason,
+            detail: cause.map(|cause| cause as &dyn Display),
+            host: ctx.host.to_str().unwrap_or_default(),
+            path: down.request().uri.path(),
+            listener: ctx.connection.listener,
+            request_id,
+        });
+        answer::write(down, reason, request_id, location).await
+    }
+}

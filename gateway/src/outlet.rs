@@ -1,0 +1,100 @@
+//! Where bytes leave: a party of an exchange takes all that is brought, and tells when it may be more.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+use http::HeaderMap;
+use pingora_error::{Error, ErrorType, OrErr, Result};
+
+use crate::wire::Unsent;
+
+/// Where bytes leave.
+pub(crate) enum Outlet {
+    /// An HTTP/1 connection.
+    Wire(Arc<dyn Unsent>),
+    /// An HTTP/2 stream, and whether its last byte was brought.
+    Stream(SendStream<Bytes>, bool),
+    /// Nowhere: there is nothing to send, or not yet.
+    Nothing,
+}
+
+impl Outlet {
+    /// The outlet of a stream whose head was sent; `ended` if that was all.
+    pub(crate) fn of(stream: Option<SendStream<Bytes>>, ended: bool) -> Self {
+        stream.map_or(Self::Nothing, |stream| Self::Stream(stream, ended))
+    }
+
+    /// Whether more may be brought at once.
+    pub(crate) fn is_clear(&mut self) -> bool {
+        match self {
+            Self::Wire(unsent) => unsent.is_empty(),
+            Self::Stream(_, true) | Self::Nothing => true,
+            Self::Stream(stream, false) => {
+                stream.reserve_capacity(1);
+                stream.capacity() > 0
+            }
+        }
+    }
+
+    /// Waits until more may be brought; an error when nothing is taken any more.
+    pub(crate) async fn clear(&mut self) -> Result<()> {
+        poll_fn(|cx| self.poll_clear(cx)).await
+    }
+
+    /// Waits until the peer gives the stream up, or, if `full`, until more may be brought.
+    pub(crate) async fn watch(&mut self, full: bool) -> Result<()> {
+        poll_fn(|cx| {
+            if let Self::Stream(stream, _) = self
+                && let Poll::Ready(reset) = stream.poll_reset(cx)
+            {
+                let reason = reset.or_err(ErrorType::H2Error, "while sending")?;
+                return Poll::Ready(Error::e_explain(ErrorType::H2Error, format!("given up by the peer: {reason}")));
+            }
+            if full { self.poll_clear(cx) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match self {
+            Self::Wire(unsent) => unsent.poll_sent(cx).map(|sent| sent.or_err(ErrorType::WriteError, "while sending")),
+            Self::Stream(stream, false) => match ready!(stream.poll_capacity(cx)) {
+                Some(capacity) => Poll::Ready(capacity.map(drop).or_err(ErrorType::H2Error, "while sending")),
+                None => Poll::Ready(Error::e_explain(ErrorType::H2Error, "the stream takes no more")),
+            },
+            Self::Stream(_, true) | Self::Nothing => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Brings bytes to a stream; `end` when they are the last.
+    pub(crate) fn send(&mut self, data: Bytes, end: bool) -> Result<()> {
+        match self {
+            Self::Stream(stream, ended) => {
+                *ended = end;
+                stream.send_data(data, end).or_err(ErrorType::WriteError, "while sending")
+            }
+            Self::Wire(_) | Self::Nothing => Ok(()),
+        }
+    }
+
+    /// Ends a stream with trailers.
+    pub(crate) fn send_trailers(&mut self, trailers: HeaderMap) -> Result<()> {
+        match self {
+            Self::Stream(stream, ended) => {
+                *ended = true;
+                stream.send_trailers(trailers).or_err(ErrorType::WriteError, "while sending")
+            }
+            Self::Wire(_) | Self::Nothing => Ok(()),
+        }
+    }
+
+    /// Breaks a stream off.
+    pub(crate) fn reset(&mut self) {
+        if let Self::Stream(stream, _) = self {
+            stream.send_reset(Reason::CANCEL);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A worker's connections to upstreams: kept ones, and those that many requests share.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use net_pingora_routing::Protocol;
+use pingora_core::connectors::http::v2::ConnectionRef;
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::http::v1::client::HttpSession as Http1Session;
+use pingora_core::protocols::http::v2::client::Http2Session;
+use pingora_error::{Error, ErrorType, Result};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::choose::Choice;
+use super::connect;
+use super::session::{Session, Upstream};
+use crate::settings::Timeouts;
+use crate::wire::Unsent;
+
+/// Whose connection it is: one is never used for another endpoint or under another trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    address: SocketAddr,
+    encryption: Option<u64>,
+}
+
+/// Connections of one worker. Only its thread uses them: nobody waits for a lock.
+#[derive(Default)]
+pub(crate) struct Connections {
+    /// Unused HTTP/1 connections that are kept, over all endpoints.
+    most: usize,
+    idle: Mutex<Idle>,
+    shared: Mutex<HashMap<Key, Vec<Shared>>>,
+}
+
+/// Unused HTTP/1 connections; those of an endpoint from the longest unused to the last.
+#[derive(Default)]
+struct Idle {
+    count: usize,
+    by_key: HashMap<Key, Vec<Unused>>,
+}
+
+struct Unused {
+    stream: Stream,
+    unsent: Arc<dyn Unsent>,
+    since: Instant,
+}
+
+/// An HTTP/2 connection.
+struct Shared {
+    connection: ConnectionRef,
+    /// When it was last seen with a stream.
+    busy: Instant,
+}
+
+impl Key {
+    fn of(choice: &Choice) -> Self {
+        Self { address: choice.endpoint.address, encryption: choice.encryption.as_ref().map(|one| one.id) }
+    }
+}
+
+impl Connections {
+    /// Keeps at most this many unused HTTP/1 connections.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// A kept connection to the endpoint, or a new one. An upgraded connection may be silent for ever.
+    pub(crate) async fn open(
+        &self,
+        choice: &Choice,
+        protocol: Protocol,
+        upgrade: bool,
+        timeouts: &Timeouts,
+    ) -> Result<Upstream> {
+        let patience = if upgrade { None } else { timeouts.response };
+        match protocol {
+            Protocol::Http1 => self.open_http1(choice, patience, timeouts.connect).await,
+            Protocol::Http2 => self.open_http2(choice, patience, timeouts.connect).await,
+        }
+    }
+
+    async fn open_http1(&self, choice: &Choice, patience: Option<Duration>, limit: Duration) -> Result<Upstream> {
+        let kept = self.idle().take(&Key::of(choice));
+        let reused = kept.is_some();
+        let (stream, unsent) = match kept {
+            Some(kept) => kept,
+            None => connect::http1(choice, limit).await?,
+        };
+        let mut session = Http1Session::new(stream);
+        session.read_timeout = patience;
+        Ok(Upstream::http1(session, unsent, reused))
+    }
+
+    async fn open_http2(&self, choice: &Choice, patience: Option<Duration>, limit: Duration) -> Result<Upstream> {
+        let key = Key::of(choice);
+        while let Some(connection) = self.with_room(&key) {
+            if let Some(session) = connection.spawn_stream().await? {
+                return Ok(stream(session, patience, true));
+            }
+            // It says only now that it closes.
+            self.forget_closing(&key);
+        }
+        let connection = connect::http2(choice, limit).await?;
+        let session = connection.spawn_stream().await?;
+        let session = session.ok_or_else(|| Error::explain(ErrorType::ConnectionClosed, "before the first stream"))?;
+        self.share(key, connection);
+        Ok(stream(session, patience, false))
+    }
+
+    /// Keeps the connection for later requests if it is fit for them.
+    pub(crate) async fn keep(&self, choice: &Choice, upstream: Upstream) {
+        let Session::Http1(mut session, unsent) = upstream.session else { return };
+        session.respect_keepalive();
+        if unsent.is_empty()
+            && session.will_keepalive()
+            && let Some(stream) = session.reuse().await
+        {
+            let unused = Unused { stream, unsent, since: Instant::now() };
+            self.idle().put(Key::of(choice), unused, self.most);
+        }
+    }
+
+    /// Closes what nobody has used for `limit`, or what the upstream has closed.
+    pub(crate) fn sweep(&self, limit: Duration) {
+        let now = Instant::now();
+        let old = |since: Instant| now.saturating_duration_since(since) >= limit;
+        self.idle().retain(|unused| !old(unused.since) && unused.is_open());
+        self.shared().retain(|_, connections| {
+            connections.retain_mut(|shared| {
+                if !shared.connection.is_idle() {
+                    shared.busy = now;
+                }
+                !old(shared.busy) && !shared.connection.is_closed() && !shared.connection.is_shutting_down()
+            });
+            !connections.is_empty()
+        });
+    }
+
+    fn with_room(&self, key: &Key) -> Option<ConnectionRef> {
+        let shared = self.shared();
+        let mut connections = shared.get(key)?.iter().map(|shared| &shared.connection);
+        connections.find(|one| !one.is_closed() && one.more_streams_allowed()).cloned()
+    }
+
+    fn share(&self, key: Key, connection: ConnectionRef) {
+        self.shared().entry(key).or_default().push(Shared { connection, busy: Instant::now() });
+    }
+
+    fn forget_closing(&self, key: &Key) {
+        if let Some(connections) = self.shared().get_mut(key) {
+            connections.retain(|one| !one.connection.is_shutting_down() && !one.connection.is_closed());
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, HashMap<Key, Vec<Shared>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stream(mut session: Http2Session, patience: Option<Duration>, reused: bool) -> Upstream {
+    session.read_timeout = patience;
+    Upstream::http2(session, reused)
+}
+
+impl Idle {
+    /// The connection that was used last, if one is still open.
+    fn take(&mut self, key: &Key) -> Option<(Stream, Arc<dyn Unsent>)> {
+        let unused = self.by_key.get_mut(key)?;
+        while let Some(mut last) = unused.pop() {
+            self.count -= 1;
+            if last.is_open() {
+                return Some((last.stream, last.unsent));
+            }
+        }
+        None
+    }
+
+    /// Where there is no room, the endpoint's longest unused connection goes, else one of another endpoint.
+    fn put(&mut self, key: Key, unused: Unused, most: usize) {
+        if self.count >= most && !self.drop_one(&key) {
+            return;
+        }
+        self.by_key.entry(key).or_default().push(unused);
+        self.count += 1;
+    }
+
+    fn drop_one(&mut self, key: &Key) -> bool {
+        let own = self.by_key.get_mut(key).filter(|unused| !unused.is_empty());
+        let unused = match own {
+            Some(own) => Some(own),
+            None => self.by_key.values_mut().find(|unused| !unused.is_empty()),
+        };
+        let Some(unused) = unused else { return false };
+        unused.remove(0);
+        self.count -= 1;
+        true
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&mut Unused) -> bool) {
+        self.by_key.retain(|_, unused| {
+            unused.retain_mut(&mut keep);
+            !unused.is_empty()
+        });
+        self.count = self.by_key.values().map(Vec::len).sum();
+    }
+}
+
+impl Unused {
+    /// An upstream that closes, or says something nobody has asked for, is of no more use.
+    fn is_open(&mut self) -> bool {
+        let mut byte = [0];
+        let mut cx = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+        matches!(read, Poll::Pending)
+    }
+}
