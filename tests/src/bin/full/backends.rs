@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
+use crate::framing::hyper;
 use crate::process::{Process, pinned, this_program};
 
 /// Any free port of loopback.
@@ -21,6 +22,8 @@ pub(crate) enum Helper {
     Samples,
     /// A backend that costs next to nothing.
     Fixed,
+    /// A backend on hyper that tells what it saw.
+    Seen,
 }
 
 /// Starts the sample backends: `blue` and `green` say hello, `echo`, `websocket`.
@@ -40,6 +43,7 @@ pub(crate) fn run(helper: Helper) -> anyhow::Result<()> {
     match helper {
         Helper::Samples => Builder::new_multi_thread().enable_all().build()?.block_on(serve_samples()),
         Helper::Fixed => Builder::new_current_thread().enable_all().build()?.block_on(serve_fixed()),
+        Helper::Seen => Builder::new_current_thread().enable_all().build()?.block_on(hyper::serve()),
     }
 }
 

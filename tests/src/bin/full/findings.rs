@@ -45,6 +45,11 @@ impl Findings {
         self.figure(figure);
     }
 
+    /// Tells what must not be.
+    pub(crate) fn violation(&mut self, violation: impl Display) {
+        self.broken.push(violation.to_string());
+    }
+
     /// Demands that there is no error.
     pub(crate) fn no_errors(&mut self, errors: &[String]) {
         self.figure(format_args!("{} errors", errors.len()));

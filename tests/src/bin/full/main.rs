@@ -1,4 +1,5 @@
-//! The full tier: what the gateway promises about load, memory, delay and cost, measured on the built binary.
+//! The full tier: what the gateway promises about load, memory, delay, cost and malformed requests, measured on the
+//! built binary.
 //!
 //! `cargo run --release -p net-pingora-tests --bin full [-- CHECK...]` runs the checks one after the
 //! other, each with processes and manifests of its own, and exits 1 when one of them fails.
@@ -11,6 +12,7 @@ mod certificates;
 mod change;
 mod cpu;
 mod findings;
+mod framing;
 mod lookup;
 mod manifests;
 mod process;
@@ -67,6 +69,8 @@ enum Check {
     Lookup,
     /// CPU of one change among 100,000 hosts
     Change,
+    /// Malformed HTTP/1 to Go, nginx and hyper: each sees what the gateway meant, or nothing
+    Framing,
 }
 
 impl Check {
@@ -80,6 +84,7 @@ impl Check {
             Self::Cpu => cpu::run(quick),
             Self::Lookup => lookup::run(quick),
             Self::Change => change::run(),
+            Self::Framing => framing::run(quick),
         }
     }
 

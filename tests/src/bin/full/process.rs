@@ -91,6 +91,11 @@ pub(crate) fn gateway_listening(
     core: Option<u8>,
     listeners: &[&str],
 ) -> anyhow::Result<Process> {
+    Process::start(&mut gateway_command(folder, flags, core)?, listeners)
+}
+
+/// What starts the gateway on a folder of manifests.
+pub(crate) fn gateway_command(folder: &Path, flags: &[&str], core: Option<u8>) -> anyhow::Result<Command> {
     let mut command = pinned(&built("net-pingora")?, core);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NET_PINGORA_")) {
         command.env_remove(name);
@@ -99,7 +104,7 @@ pub(crate) fn gateway_listening(
     command.args(["serve", "--external-http", any, "--health", any, "--admin", any, "--log-level", "error"]);
     command.args(["--external-https", "off", "--internal-http", "off", "--internal-https", "off"]);
     command.arg("--from").arg(folder).args(flags);
-    Process::start(&mut command, listeners)
+    Ok(command)
 }
 
 /// A command that runs on one core only, if one is given.

@@ -1,0 +1,3 @@
+module github.com/net-pingora/net-pingora/tests/full/seen
+
+go 1.26
