@@ -138,6 +138,25 @@ async fn unclean_requests_are_refused_before_any_upstream_and_close_the_connecti
 }
 
 #[tokio::test]
+async fn rfc_9112_3_2_2_the_authority_of_a_url_wins_over_host_and_upstreams_see_a_path() {
+    let upstream = upstream().await;
+    let gateway = TestGateway::start([Route::to("a.example", upstream.address)]);
+    let request = b"GET http://a.example/x?y HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n";
+    assert_eq!(status(&talk(gateway.external, request).await.unwrap()), "200");
+    let seen = upstream.received().concat();
+    assert!(seen.starts_with("GET /x?y HTTP/1.1\r\n") && seen.contains("Host: a.example\r\n"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_chunked_body_that_is_none_is_answered_400() {
+    let upstream = upstream().await;
+    let gateway = TestGateway::start([Route::to("a", upstream.address)]);
+    let request = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n";
+    let answer = talk(gateway.external, request).await.unwrap();
+    assert!(status(&answer) == "400" && answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_short_http10_request_does_not_stall_and_its_connection_closes() {
     let upstream = upstream().await;
     let gateway = TestGateway::start([Route::to("a", upstream.address)]);

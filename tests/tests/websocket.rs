@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};
-use net_pingora_tests::raw::talk;
+use net_pingora_tests::raw::{ScriptedUpstream, talk};
 use net_pingora_tests::websocket::{Heard, WebSocket};
 use tokio_tungstenite::tungstenite::Error;
 
@@ -97,4 +97,31 @@ async fn an_upgrade_to_anything_else_is_an_ordinary_request() {
     let request = format!("GET / HTTP/1.1\r\nHost: ws.example\r\n{upgrade}\r\n{last}");
     let answer = talk(gateway.external, request.as_bytes()).await.unwrap();
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn what_comes_before_a_websocket_is_granted_waits() {
+    let refuses = b"HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\n\r\n";
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", refuses).await.unwrap();
+    let gateway = TestGateway::start([Route::to("a", upstream.address)]);
+    let asks = "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let last = "GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = talk(gateway.external, format!("{asks}{last}").as_bytes()).await.unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 426 ").count(), 2, "{answer}");
+    let seen = upstream.received().concat();
+    assert!(seen.starts_with("GET /1 ") && seen.contains("\r\n\r\nGET /2 "), "{seen}");
+}
+
+#[tokio::test]
+async fn a_backend_cannot_make_a_tunnel_of_an_ordinary_request() {
+    let switches = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", switches).await.unwrap();
+    let gateway = TestGateway::start([Route::to("a", upstream.address)]);
+    for headers in ["Upgrade: websocket\r\n", "Connection: Upgrade\r\nUpgrade: h2c\r\n", ""] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{headers}\r\nGET /secret HTTP/1.1\r\nHost: b\r\n\r\n");
+        let answer = talk(gateway.external, request.as_bytes()).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    }
+    let seen = upstream.received().concat();
+    assert!(!seen.to_lowercase().contains("upgrade") && !seen.contains("/secret"), "{seen}");
 }

@@ -14,6 +14,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_timeout::timeout;
 use tokio::io::AsyncReadExt;
 
+use crate::front::Tunnel;
 use crate::outlet::Outlet;
 use crate::wire::Unsent;
 
@@ -24,17 +25,19 @@ pub(crate) struct Downstream {
     pub(super) outlet: Outlet,
     /// Bytes of the response's body.
     pub(super) sent: u64,
+    /// Opened when a WebSocket is granted that the request asks for.
+    pub(super) tunnel: Option<Tunnel>,
 }
 
 impl Downstream {
     /// A request on an HTTP/1 connection, its head read.
-    pub(crate) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>) -> Self {
-        Self { session: Box::new(ServerSession::H1(session)), outlet: Outlet::Wire(unsent), sent: 0 }
+    pub(crate) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, tunnel: Option<Tunnel>) -> Self {
+        Self { session: Box::new(ServerSession::H1(session)), outlet: Outlet::Wire(unsent), sent: 0, tunnel }
     }
 
     /// A request on an HTTP/2 stream.
     pub(crate) fn http2(session: Http2Session) -> Self {
-        Self { session: Box::new(ServerSession::H2(session)), outlet: Outlet::Nothing, sent: 0 }
+        Self { session: Box::new(ServerSession::H2(session)), outlet: Outlet::Nothing, sent: 0, tunnel: None }
     }
 
     /// The request's head.

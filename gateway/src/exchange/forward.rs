@@ -5,9 +5,10 @@ use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
 
 use super::context::Context;
 use super::downstream::Downstream;
+use super::outgoing::Outgoing;
 use super::pump::Pump;
+use super::retry;
 use super::serve::Exchange;
-use super::{hop_by_hop, outgoing, retry};
 use crate::upstream::{self, Choice, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will.
@@ -31,7 +32,8 @@ type Failure = (Box<Error>, bool);
 
 async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<(), Failure> {
     let choice = choose(exchange, down, ctx).await.map_err(|error| (error, false))?;
-    let silent = hop_by_hop::asks_for_websocket(down.request());
+    let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some()).map_err(|error| (error, false))?;
+    let silent = down.tunnel.is_some();
     let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
         biased;
@@ -43,8 +45,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
         ctx.unconnected = true;
         (error.into_up(), false)
     })?;
-    let encrypted = choice.encryption.is_some();
-    match converse(exchange, down, &mut up, ctx, encrypted).await {
+    match converse(exchange, down, &mut up, ctx, outgoing).await {
         Ok(true) => exchange.connections.keep(&choice, up).await,
         Ok(false) => {}
         Err(error) => {
@@ -69,8 +70,7 @@ async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Re
         }
     };
     // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
-    let websocket = hop_by_hop::asks_for_websocket(down.request());
-    ctx.protocol = if websocket { Protocol::Http1 } else { choice.protocol };
+    ctx.protocol = if down.tunnel.is_some() { Protocol::Http1 } else { choice.protocol };
     ctx.attempts += 1;
     ctx.unconnected = false;
     ctx.others = choice.others;
@@ -85,21 +85,18 @@ async fn converse(
     down: &mut Downstream,
     up: &mut Upstream,
     ctx: &mut Context,
-    encrypted: bool,
+    outgoing: Outgoing,
 ) -> Result<bool> {
-    let empty = down.session.is_body_empty();
-    let websocket = hop_by_hop::asks_for_websocket(down.request());
-    let (head, waiting) = outgoing::head(down.request(), ctx, encrypted, empty)?;
-    if waiting {
+    if outgoing.waits {
         // Pingora reads no 1xx from an HTTP/2 upstream: we let the client go on ourselves.
         down.session.write_continue_response().await.map_err(Error::into_down)?;
     }
-    up.begin(head, empty).await.map_err(|mut error| {
+    up.begin(outgoing.head, outgoing.empty).await.map_err(|mut error| {
         // The upstream may have closed a kept connection meanwhile.
         error.retry = RetryType::ReusedOnly;
         error.into_up()
     })?;
-    Pump::new(down, up, ctx, &exchange.draining, websocket).run().await
+    Pump::new(down, up, ctx, &exchange.draining).run().await
 }
 
 /// Lets the upstream know that nobody listens any more.

@@ -9,35 +9,46 @@ use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
 use super::context::Context;
+use super::downstream::Downstream;
 use super::headers::{self, Trust};
 use super::hop_by_hop;
 
-/// The head for an upstream, and whether the client waits for a word before it sends the body.
-///
-/// # Errors
-/// When the client's head cannot be told to this upstream.
-pub(super) fn head(
-    request: &RequestHeader,
-    ctx: &Context,
-    encrypted: bool,
-    empty: bool,
-) -> Result<(Box<RequestHeader>, bool)> {
-    let mut head = Box::new(request.clone());
-    let hop = ctx.last_hop().and_then(|hop| Some((hop, hop.split()?)));
-    // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
-    if request.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
-        hop_by_hop::remove_from_request(&mut head).map_err(Error::into_down)?;
-    }
-    headers::forwarded(&mut head, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id)?;
-    if let Some((hop, split)) = hop {
-        headers::of_route(&mut head, &hop.path, split)?;
-    }
-    match ctx.protocol {
-        Protocol::Http1 => for_http1(&mut head, empty).map(|()| (head, false)),
-        Protocol::Http2 => {
-            let waiting = head.remove_header(&EXPECT).is_some();
-            for_http2(&mut head, encrypted).map(|()| (head, waiting))
+/// What an upstream is told first.
+pub(super) struct Outgoing {
+    pub(super) head: Box<RequestHeader>,
+    /// Whether no body follows.
+    pub(super) empty: bool,
+    /// Whether the client waits for a word of ours before it sends the body.
+    pub(super) waits: bool,
+}
+
+impl Outgoing {
+    /// The head for an upstream of the protocol that was chosen.
+    ///
+    /// # Errors
+    /// When the client's head cannot be told to this upstream.
+    pub(super) fn new(down: &mut Downstream, ctx: &Context, encrypted: bool) -> Result<Self> {
+        let empty = down.session.is_body_empty();
+        let mut head = Box::new(down.request().clone());
+        // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
+        if head.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
+            hop_by_hop::remove_from_request(&mut head, down.tunnel.is_some()).map_err(Error::into_down)?;
         }
+        headers::forwarded(&mut head, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id)?;
+        if let Some(hop) = ctx.last_hop()
+            && let Some(split) = hop.split()
+        {
+            headers::of_route(&mut head, &hop.path, split)?;
+        }
+        let mut waits = false;
+        match ctx.protocol {
+            Protocol::Http1 => for_http1(&mut head, empty)?,
+            Protocol::Http2 => {
+                waits = head.remove_header(&EXPECT).is_some();
+                for_http2(&mut head, encrypted)?;
+            }
+        }
+        Ok(Self { head, empty, waits })
     }
 }
 

@@ -20,8 +20,6 @@ pub(super) struct Pump<'a> {
     up: &'a mut Upstream,
     ctx: &'a mut Context,
     draining: &'a watch::Receiver<bool>,
-    /// Whether the request asks for a WebSocket.
-    websocket: bool,
     sending: Sending,
     /// Whether the whole response was passed on.
     responded: bool,
@@ -52,9 +50,8 @@ impl<'a> Pump<'a> {
         up: &'a mut Upstream,
         ctx: &'a mut Context,
         draining: &'a watch::Receiver<bool>,
-        websocket: bool,
     ) -> Self {
-        Self { down, up, ctx, draining, websocket, sending: Sending::Open, responded: false }
+        Self { down, up, ctx, draining, sending: Sending::Open, responded: false }
     }
 
     /// Carries both bodies until the response has ended; says whether the upstream is fit for another request.
@@ -135,7 +132,7 @@ impl<'a> Pump<'a> {
     async fn deliver_head(&mut self, mut head: Box<ResponseHeader>, end: bool) -> Result<()> {
         self.ctx.responded.get_or_insert_with(Instant::now);
         let request = self.down.request();
-        response::for_client(&mut head, request, self.websocket, end)?;
+        response::for_client(&mut head, request, self.down.tunnel.is_some(), end)?;
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let interim = head.status.is_informational() && !switches;
         // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
@@ -147,7 +144,8 @@ impl<'a> Pump<'a> {
         }
         self.responded = end && !interim;
         self.down.begin(head, self.responded).await.map_err(Error::into_down)?;
-        if switches {
+        if let Some(tunnel) = self.down.tunnel.as_ref().filter(|_| switches) {
+            tunnel.open();
             // What the client sends from now on is no body of a request.
             self.sending = Sending::Open;
         }

@@ -1,5 +1,7 @@
 //! Whether a failed try may be repeated, and what to tell the client if it is not.
 
+use std::io;
+
 use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::RequestHeader;
 
@@ -28,6 +30,8 @@ pub(super) fn reason(error: &Error, unconnected: bool) -> Option<Reason> {
         return Some(if encrypted { Reason::UpstreamUntrusted } else { Reason::ConnectFailed });
     }
     match (error.esource(), error.etype()) {
+        // The client's own framing; anything else its stream fails with is that it has left.
+        (ErrorSource::Downstream, ErrorType::ReadError) if is_invalid(error) => Some(Reason::BadRequest),
         (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Some(Reason::UpstreamTimeout),
         (ErrorSource::Upstream, ErrorType::InvalidHTTPHeader | ErrorType::InvalidH2) => Some(Reason::UpstreamInvalid),
         (ErrorSource::Upstream, _) => Some(Reason::UpstreamClosed),
@@ -38,6 +42,11 @@ pub(super) fn reason(error: &Error, unconnected: bool) -> Option<Reason> {
         (ErrorSource::Downstream, _) => Some(Reason::BadRequest),
         (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Reason::Internal),
     }
+}
+
+fn is_invalid(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Pingora's parser repairs what it can; two parties that repair differently are how requests are
 //! smuggled. What is not clean is refused here, before the parser sees it.
 
+use super::request_line::{LONGEST_METHOD, RequestLine};
 use crate::observe::answers::Reason;
 use crate::settings::Limits;
 
@@ -38,9 +39,12 @@ pub(super) struct HeadScanner {
     line_start: usize,
     headers: usize,
     hosts: usize,
-    has_request_line: bool,
+    line: Option<RequestLine>,
     length: Option<u64>,
     chunked: bool,
+    /// Whether `Upgrade` asks for a WebSocket ...
+    websocket: bool,
+    /// ... and `Connection` says that it is for us to read.
     upgrade: bool,
 }
 
@@ -51,16 +55,16 @@ impl HeadScanner {
             let outcome = match line {
                 Err(reason) => Err(reason),
                 // RFC 9112 §2.2: empty lines before the request line are ignored.
-                Ok(b"") if !self.has_request_line => Ok(()),
+                Ok(b"") if self.line.is_none() => Ok(()),
                 Ok(b"") => return self.finish(),
-                Ok(line) if !self.has_request_line => self.request_line(line, limits),
+                Ok(line) if self.line.is_none() => RequestLine::read(line, limits).map(|line| self.line = Some(line)),
                 Ok(line) => self.header(line, limits),
             };
             if let Err(reason) = outcome {
                 return Progress::Refused(reason);
             }
         }
-        if !self.has_request_line && bytes.len() > self.line_start + limits.uri_bytes + LONGEST_METHOD {
+        if self.line.is_none() && bytes.len() > self.line_start + limits.uri_bytes + LONGEST_METHOD {
             return Progress::Refused(Reason::UriTooLong);
         }
         if bytes.len() > limits.head_bytes {
@@ -76,15 +80,6 @@ impl HeadScanner {
         self.line_start += end + 1;
         // RFC 9112 §2.2 lets a recipient accept a bare LF; we do not.
         Some(rest.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(Reason::BadRequest))
-    }
-
-    fn request_line(&mut self, line: &[u8], limits: &Limits) -> Result<(), Reason> {
-        self.has_request_line = true;
-        if line.starts_with(b"CONNECT ") {
-            return Err(Reason::Connect);
-        }
-        let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
-        if target.len() > limits.uri_bytes { Err(Reason::UriTooLong) } else { Ok(()) }
     }
 
     fn header(&mut self, line: &[u8], limits: &Limits) -> Result<(), Reason> {
@@ -105,10 +100,15 @@ impl HeadScanner {
     fn framing_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reason> {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.hosts += 1,
-            7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade |= value.eq_ignore_ascii_case(b"websocket"),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => self.websocket |= value.eq_ignore_ascii_case(b"websocket"),
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                let mut tokens = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+                self.upgrade |= tokens.any(|token| token.eq_ignore_ascii_case(b"upgrade"));
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let length = digits(value).ok_or(Reason::BadRequest)?;
-                if self.length.replace(length).is_some_and(|other| other != length) {
+                // RFC 9110 §8.6 lets a recipient mend equal ones; we do not.
+                if self.length.replace(length).is_some() {
                     return Err(Reason::BadRequest);
                 }
             }
@@ -129,7 +129,10 @@ impl HeadScanner {
             (Some(_), true) => return Progress::Refused(Reason::BadRequest),
             (_, true) => Framing::Chunked,
             (Some(length), _) if length > 0 => Framing::Length(length),
-            _ if self.upgrade => Framing::Upgrade,
+            // RFC 9110 §7.8: what is no option of the connection asks for nothing; RFC 6455 §4.1: by GET.
+            (None, _) if self.websocket && self.upgrade && self.line == Some(RequestLine::Upgradable) => {
+                Framing::Upgrade
+            }
             _ => Framing::Empty,
         };
         match self.hosts {
@@ -140,13 +143,12 @@ impl HeadScanner {
     }
 }
 
-/// Room for the method and the space after it, before a target that never ends.
-const LONGEST_METHOD: usize = 32;
-
 /// A number of ASCII digits only: no sign, no list (RFC 9110 §8.6).
 fn digits(value: &[u8]) -> Option<u64> {
     let clean = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    clean.then(|| str::from_utf8(value).ok()?.parse().ok()).flatten()
+    let number = clean.then(|| str::from_utf8(value).ok()?.parse().ok()).flatten();
+    // More than other parsers can count.
+    number.filter(|&number| i64::try_from(number).is_ok())
 }
 
 #[cfg(test)]
@@ -211,11 +213,27 @@ mod tests {
             ("content-LENGTH:  12 ", Framing::Length(12)),
             ("Content-Length: 0", Framing::Empty),
             ("Transfer-Encoding: Chunked", Framing::Chunked),
-            ("Upgrade: WebSocket", Framing::Upgrade),
-            ("Upgrade: h2c", Framing::Empty),
         ] {
             let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n");
             assert_eq!(scan(head.as_bytes()), Progress::Complete(head.len(), framing), "{header}");
+        }
+    }
+
+    #[test]
+    fn rfc_9110_7_8_only_an_option_of_the_connection_upgrades_it() {
+        let websocket = "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket";
+        for (line, headers, framing) in [
+            ("GET / HTTP/1.1", websocket, Framing::Upgrade),
+            ("GET / HTTP/1.0", websocket, Framing::Empty),
+            ("POST / HTTP/1.1", websocket, Framing::Empty),
+            ("GET / HTTP/1.1", "Upgrade: websocket", Framing::Empty),
+            ("GET / HTTP/1.1", "Connection: upgraded\r\nUpgrade: websocket", Framing::Empty),
+            ("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: h2c", Framing::Empty),
+            ("GET / HTTP/1.1", &format!("{websocket}\r\nContent-Length: 3"), Framing::Length(3)),
+            ("GET / HTTP/1.1", &format!("{websocket}\r\nTransfer-Encoding: chunked"), Framing::Chunked),
+        ] {
+            let head = format!("{line}\r\nHost: a\r\n{headers}\r\n\r\n");
+            assert_eq!(scan(head.as_bytes()), Progress::Complete(head.len(), framing), "{line} {headers}");
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Connection;
+use super::absolute::in_origin_form;
 use super::head::{HeadScanner, Progress};
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
@@ -54,9 +55,10 @@ where
             Head::Closed => return,
             Head::Refused(reason) => return refuse(&mut stream.0, reason, &connection, worker).await,
         };
-        let next = match parse(stream, head).await {
+        let tunnel = stream.0.tunnel();
+        let next = match parse(stream, in_origin_form(head)).await {
             Parsed::Request(session) => {
-                let down = Downstream::http1(session, Arc::clone(&unsent));
+                let down = Downstream::http1(session, Arc::clone(&unsent), tunnel);
                 worker.exchange.serve(&connection, down).await
             }
             Parsed::Refused(stream) => {

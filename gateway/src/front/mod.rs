@@ -3,6 +3,7 @@
 //! `listen` binds, `worker` accepts, `connection` finds out the protocol, `http1` and `http2` read
 //! requests and hand each to the exchange. What Pingora lets pass is refused here, before it.
 
+mod absolute;
 mod chunks;
 mod connection;
 mod head;
@@ -11,6 +12,7 @@ mod http2;
 mod listen;
 mod permit;
 mod proxy_protocol;
+mod request_line;
 mod stream;
 mod tls;
 mod worker;
@@ -19,5 +21,6 @@ pub(crate) use connection::Connection;
 pub use listen::BindError;
 pub(crate) use listen::{Listening, bind};
 pub(crate) use permit::Permits;
+pub(crate) use stream::Tunnel;
 pub(crate) use tls::Acceptors;
 pub(crate) use worker::Worker;

@@ -1,9 +1,11 @@
 //! A client's byte stream: it gives out one request's bytes and no more, so that every head passes our
 //! scanner.
 
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
@@ -31,8 +33,25 @@ enum Gate {
     Length(u64),
     /// Those up to the end of the chunked body.
     Chunked(ChunkScanner),
+    /// None before the request is granted, then all of them.
+    Tunnel(Tunnel),
     /// None: the request is complete. That the client leaves is still told.
     Closed,
+}
+
+/// Opens a stream once its WebSocket was granted; what the client has sent before waits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tunnel(Arc<AtomicBool>);
+
+impl Tunnel {
+    /// Lets all bytes pass from now on.
+    pub(crate) fn open(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A client's stream, plain or TLS.
@@ -63,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
     }
 
     /// Reads what has arrived, without a buffer while nothing has; 0 when the client has left.
-    pub(super) async fn fill(&mut self) -> std::io::Result<usize> {
+    pub(super) async fn fill(&mut self) -> io::Result<usize> {
         std::future::poll_fn(|cx| self.poll_fill(cx)).await
     }
 
@@ -73,14 +92,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
             Framing::Empty => Gate::Closed,
             Framing::Length(length) => Gate::Length(length),
             Framing::Chunked => Gate::Chunked(ChunkScanner::default()),
-            Framing::Upgrade => Gate::Open,
+            Framing::Upgrade => Gate::Tunnel(Tunnel::default()),
         };
         if length == self.waiting.len() { std::mem::take(&mut self.waiting) } else { self.waiting.split_to(length) }
     }
 
+    /// The tunnel that the current request asks for.
+    pub(super) fn tunnel(&self) -> Option<Tunnel> {
+        if let Gate::Tunnel(tunnel) = &self.gate { Some(tunnel.clone()) } else { None }
+    }
+
     /// Sends the connection's last bytes and takes what the client still has to say, so that the
     /// kernel does not throw them away with a reset (RFC 9112 §9.6).
-    pub(super) async fn send_last(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(super) async fn send_last(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.io.write_all(bytes).await?;
         self.io.shutdown().await?;
         let mut left = LINGER;
@@ -94,7 +118,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
         Ok(())
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut space = [MaybeUninit::uninit(); HEAD_READ];
         let mut buf = ReadBuf::uninit(&mut space);
         ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
@@ -103,7 +127,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
     }
 
     /// Reads into `buf` from what is waiting, else from the socket.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.waiting.is_empty() {
             return Pin::new(&mut self.io).poll_read(cx, buf);
         }
@@ -114,7 +138,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
     }
 
     /// Waits for the client to leave; keeps what it sends meanwhile for the next request.
-    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.waiting.len() < PIPELINED {
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Ok(()));
@@ -125,8 +149,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        if matches!(self.gate, Gate::Closed) {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.gate.is_closed() {
             return self.poll_left(cx);
         }
         let before = buf.filled().len();
@@ -143,10 +167,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<T> {
 }
 
 impl Gate {
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Closed => true,
+            Self::Tunnel(tunnel) => !tunnel.is_open(),
+            Self::Open | Self::Length(_) | Self::Chunked(_) => false,
+        }
+    }
+
     /// How many of the bytes just read belong to the request; closes after its last one.
-    fn pass(&mut self, read: &[u8]) -> std::io::Result<usize> {
+    fn pass(&mut self, read: &[u8]) -> io::Result<usize> {
         let (wanted, ended) = match self {
-            Self::Open => (read.len(), false),
+            Self::Open | Self::Tunnel(_) => (read.len(), false),
             Self::Closed => (0, true),
             Self::Length(left) => {
                 let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(read.len());
@@ -154,7 +186,8 @@ impl Gate {
                 (wanted, *left == 0)
             }
             Self::Chunked(scanner) => {
-                let wanted = scanner.advance(read).map_err(std::io::Error::other)?;
+                let wanted =
+                    scanner.advance(read).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
                 (wanted, scanner.done())
             }
         };
@@ -166,15 +199,15 @@ impl Gate {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
@@ -182,7 +215,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
