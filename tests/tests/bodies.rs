@@ -170,3 +170,17 @@ async fn in_flight(gateway: &TestGateway) -> String {
     let line = metrics.lines().find_map(|line| line.strip_prefix("net_pingora_requests_in_flight "));
     line.unwrap_or_default().to_owned()
 }
+
+#[tokio::test]
+async fn a_head_and_the_body_that_came_with_it_leave_in_one_packet() {
+    let (listener, address) = listen().await;
+    let gateway = TestGateway::start([Route::to("a", address)]);
+    for _ in 0..20 {
+        let mut client = send_head(&gateway, "GET / HTTP/1.1").await;
+        let mut upstream = asked(&listener).await;
+        upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        let mut packet = [0; 1024];
+        let read = client.read(&mut packet).await.unwrap();
+        assert!(packet[..read].ends_with(b"\r\n\r\nok"), "{}", packet[..read].escape_ascii());
+    }
+}

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use http::{StatusCode, Version};
 use pingora_core::protocols::http::HttpTask;
 use pingora_error::{Error, Result};
@@ -63,7 +64,7 @@ impl<'a> Pump<'a> {
         self.send(known.unwrap_or_default(), ended).await;
         while !self.responded {
             match self.next().await {
-                Event::Response(part) => self.deliver(part.map_err(Error::into_up)?).await?,
+                Event::Response(part) => self.receive(part).await?,
                 Event::Request(part) => self.pass(part.map_err(Error::into_down)?).await,
                 Event::ClientTookMore(taken) => taken.map_err(Error::into_down)?,
                 Event::UpstreamTookMore(taken) => self.note(taken, false),
@@ -111,6 +112,20 @@ impl<'a> Pump<'a> {
                 self.sending = Sending::Refused;
             }
         }
+    }
+
+    /// Passes a part of the response on, and with a head what has come along with it: both leave in one packet.
+    async fn receive(&mut self, part: Result<HttpTask>) -> Result<()> {
+        let part = part.map_err(Error::into_up)?;
+        let is_head = matches!(part, HttpTask::Header(..));
+        self.deliver(part).await?;
+        if is_head
+            && !self.responded
+            && let Some(next) = self.up.session.next().now_or_never()
+        {
+            self.deliver(next.map_err(Error::into_up)?).await?;
+        }
+        Ok(())
     }
 
     /// Passes a part of the response on.
