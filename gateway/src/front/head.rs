@@ -4,7 +4,7 @@
 //! Pingora's parser repairs what it can; two parties that repair differently are how requests are
 //! smuggled. What is not clean is refused here, before the parser sees it.
 
-use super::request_line::{LONGEST_METHOD, RequestLine};
+use super::request_line::{BESIDE_TARGET, RequestLine};
 use crate::observe::answers::Reason;
 use crate::settings::Limits;
 
@@ -49,28 +49,40 @@ pub(super) struct HeadScanner {
 }
 
 impl HeadScanner {
-    /// Looks at the lines of `bytes` that earlier calls have not seen; `bytes` only ever grows.
+    /// Looks at the lines of `bytes` that earlier calls have not seen; `bytes` only ever grows, and how much at
+    /// a time makes no difference.
     pub(super) fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Progress {
-        while let Some(line) = self.next_line(bytes) {
+        loop {
+            let (furthest, reason) = self.limit(limits);
+            let line = self.next_line(bytes);
+            let seen = if line.is_some() { self.line_start } else { bytes.len() };
+            if seen > furthest {
+                return Progress::Refused(reason);
+            }
             let outcome = match line {
-                Err(reason) => Err(reason),
+                None => return Progress::Partial,
+                Some(Err(reason)) => Err(reason),
                 // RFC 9112 §2.2: empty lines before the request line are ignored.
-                Ok(b"") if self.line.is_none() => Ok(()),
-                Ok(b"") => return self.finish(),
-                Ok(line) if self.line.is_none() => RequestLine::read(line, limits).map(|line| self.line = Some(line)),
-                Ok(line) => self.header(line, limits),
+                Some(Ok(b"")) if self.line.is_none() => Ok(()),
+                Some(Ok(b"")) => return self.finish(),
+                Some(Ok(line)) if self.line.is_none() => {
+                    RequestLine::read(line, limits).map(|line| self.line = Some(line))
+                }
+                Some(Ok(line)) => self.header(line, limits),
             };
             if let Err(reason) = outcome {
                 return Progress::Refused(reason);
             }
         }
-        if self.line.is_none() && bytes.len() > self.line_start + limits.uri_bytes + LONGEST_METHOD {
-            return Progress::Refused(Reason::UriTooLong);
+    }
+
+    /// Where the next line ends at the latest, and what it is otherwise.
+    fn limit(&self, limits: &Limits) -> (usize, Reason) {
+        let target = self.line_start + limits.uri_bytes + BESIDE_TARGET;
+        if self.line.is_some() || target > limits.head_bytes {
+            return (limits.head_bytes, Reason::HeadTooLarge);
         }
-        if bytes.len() > limits.head_bytes {
-            return Progress::Refused(Reason::HeadTooLarge);
-        }
-        Progress::Partial
+        (target, Reason::UriTooLong)
     }
 
     /// The next whole line without its CRLF, if it has arrived.
@@ -84,7 +96,7 @@ impl HeadScanner {
 
     fn header(&mut self, line: &[u8], limits: &Limits) -> Result<(), Reason> {
         self.headers += 1;
-        if self.headers > limits.headers || self.line_start > limits.head_bytes {
+        if self.headers > limits.headers {
             return Err(Reason::HeadTooLarge);
         }
         let colon = memchr::memchr(b':', line).ok_or(Reason::BadRequest)?;
@@ -127,6 +139,8 @@ impl HeadScanner {
         let framing = match (self.length, self.chunked) {
             // RFC 9112 §6.1: a sender of both is an attacker or broken.
             (Some(_), true) => return Progress::Refused(Reason::BadRequest),
+            // RFC 9112 §6.1: HTTP/1.0 knows no codings; what stands between may have framed it otherwise.
+            (None, true) if self.line == Some(RequestLine::Http10) => return Progress::Refused(Reason::BadRequest),
             (_, true) => Framing::Chunked,
             (Some(length), _) if length > 0 => Framing::Length(length),
             // RFC 9110 §7.8: what is no option of the connection asks for nothing; RFC 6455 §4.1: by GET.
@@ -196,6 +210,7 @@ mod tests {
                 b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
                 Reason::BadRequest,
             ),
+            (b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::BadRequest),
             (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", Reason::TransferCoding),
             (b"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", Reason::BadHost),
             (b"GET / HTTP/1.1\r\nA: b\r\n\r\n", Reason::BadHost),
@@ -234,6 +249,22 @@ mod tests {
         ] {
             let head = format!("{line}\r\nHost: a\r\n{headers}\r\n\r\n");
             assert_eq!(scan(head.as_bytes()), Progress::Complete(head.len(), framing), "{line} {headers}");
+        }
+    }
+
+    #[test]
+    fn a_limit_does_not_depend_on_what_arrives_together() {
+        let limits = Limits { head_bytes: 100, uri_bytes: 20, ..Limits::default() };
+        let head = |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "x".repeat(count));
+        for (head, wanted) in [
+            (head(68), Progress::Complete(100, Framing::Empty)),
+            (head(69), Progress::Refused(Reason::HeadTooLarge)),
+            (format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "X".repeat(60)), Progress::Refused(Reason::UriTooLong)),
+        ] {
+            assert_eq!(HeadScanner::default().advance(head.as_bytes(), &limits), wanted, "{head}");
+            let mut scanner = HeadScanner::default();
+            let bytewise = (1..=head.len()).map(|end| scanner.advance(&head.as_bytes()[..end], &limits));
+            assert_eq!(bytewise.into_iter().find(|progress| *progress != Progress::Partial), Some(wanted), "{head}");
         }
     }
 

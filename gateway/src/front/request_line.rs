@@ -6,13 +6,17 @@ use crate::observe::answers::Reason;
 use crate::settings::Limits;
 
 /// Bytes of a method and the space after it.
-pub(super) const LONGEST_METHOD: usize = 32;
+const LONGEST_METHOD: usize = 32;
+/// Bytes of the longest line with its end that are not those of its target.
+pub(super) const BESIDE_TARGET: usize = LONGEST_METHOD + b" HTTP/1.1\r\n".len();
 
 /// What matters of a clean request line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestLine {
     /// It can ask for a WebSocket: GET by HTTP/1.1.
     Upgradable,
+    /// HTTP/1.0, which knows no transfer codings.
+    Http10,
     /// Any other.
     Ordinary,
 }
@@ -35,6 +39,7 @@ impl RequestLine {
         let clean = is_method(method) && is_target(method, target) && matches!(version, b"HTTP/1.1" | b"HTTP/1.0");
         match (clean, method, version) {
             (true, b"GET", b"HTTP/1.1") => Ok(Self::Upgradable),
+            (true, _, b"HTTP/1.0") => Ok(Self::Http10),
             (true, ..) => Ok(Self::Ordinary),
             (false, ..) => Err(Reason::BadRequest),
         }
@@ -75,7 +80,7 @@ mod tests {
     fn rfc_9112_3_a_clean_line_has_three_parts() {
         for (line, wanted) in [
             ("GET / HTTP/1.1", RequestLine::Upgradable),
-            ("GET / HTTP/1.0", RequestLine::Ordinary),
+            ("GET / HTTP/1.0", RequestLine::Http10),
             ("POST /a?b=c&d=%20\"<é>|\" HTTP/1.1", RequestLine::Ordinary),
             ("OPTIONS * HTTP/1.1", RequestLine::Ordinary),
             ("GET HTTP://a.example HTTP/1.1", RequestLine::Upgradable),
