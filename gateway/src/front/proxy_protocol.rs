@@ -9,11 +9,11 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// What version 2 begins with (§2.2); as long as the shortest thing that tells the versions apart.
-const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+pub(super) const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// Bytes of the longest line of version 1, its end included (§2.1).
-const LONGEST_LINE: usize = 107;
+pub(super) const LONGEST_LINE: usize = 107;
 /// Bytes of addresses and extensions of version 2 that are taken; what is in use has some hundreds.
-const LONGEST_BODY: usize = 4_096;
+pub(super) const LONGEST_BODY: usize = 4_096;
 
 /// A connection that does not begin with a header, or with one that makes no sense.
 #[derive(Debug, Error)]
@@ -61,21 +61,28 @@ async fn version1(
     parse_line(line.trim_end_matches("\r\n"))
 }
 
+/// All of the line is to be right, though only the source is asked for (§2.1).
 fn parse_line(line: &str) -> Result<Option<SocketAddr>, HeaderError> {
     let words: Vec<_> = line.split(' ').collect();
-    let (family, address, port) = match words[..] {
+    let (family, addresses, ports) = match words[..] {
         ["PROXY", "UNKNOWN", ..] => return Ok(None),
-        ["PROXY", family, source, _, port, _] => (family, source, port),
+        ["PROXY", family, source, destination, from, to] => (family, [source, destination], [from, to]),
         _ => return Err(HeaderError::Malformed("line")),
     };
-    let address: IpAddr = match family {
-        "TCP4" => address.parse::<Ipv4Addr>().map(Into::into),
-        "TCP6" => address.parse::<Ipv6Addr>().map(Into::into),
+    let parse: fn(&str) -> Option<IpAddr> = match family {
+        "TCP4" => |text| text.parse::<Ipv4Addr>().ok().map(Into::into),
+        "TCP6" => |text| text.parse::<Ipv6Addr>().ok().map(Into::into),
         _ => return Err(HeaderError::Malformed("family")),
-    }
-    .map_err(|_| HeaderError::Malformed("address"))?;
-    let port = port.parse().map_err(|_| HeaderError::Malformed("port"))?;
-    Ok(Some(SocketAddr::new(address, port)))
+    };
+    let [Some(source), Some(_)] = addresses.map(parse) else { return Err(HeaderError::Malformed("address")) };
+    let [Some(from), Some(_)] = ports.map(port) else { return Err(HeaderError::Malformed("port")) };
+    Ok(Some(SocketAddr::new(source, from)))
+}
+
+/// A number without sign and leading zeros.
+fn port(text: &str) -> Option<u16> {
+    let number: u16 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
 }
 
 async fn version2(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, HeaderError> {
@@ -116,7 +123,8 @@ fn parse_addresses(family: u8, body: &[u8]) -> Result<Option<SocketAddr>, Header
         }
         (0x11, _) => Err(short),
         // Unix sockets, datagrams and what is unspecified: no address to speak of.
-        _ => Ok(None),
+        _ if family >> 4 <= 3 && family & 0xf <= 2 => Ok(None),
+        _ => Err(HeaderError::Malformed("family")),
     }
 }
 
@@ -143,7 +151,10 @@ mod tests {
             ("PROXY UNKNOWN\r\n", "none"),
             ("PROXY UNKNOWN ff:1 ff:2 1 2\r\n", "none"),
             ("PROXY TCP4 fd00::1 fd00::2 1000 443\r\n", "the PROXY header's address makes no sense"),
+            ("PROXY TCP4 1.2.3.4 nobody 1000 443\r\n", "the PROXY header's address makes no sense"),
             ("PROXY TCP4 1.2.3.4 5.6.7.8 70000 443\r\n", "the PROXY header's port makes no sense"),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 +1000 443\r\n", "the PROXY header's port makes no sense"),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 1000 0443\r\n", "the PROXY header's port makes no sense"),
             ("PROXY TCP4 1.2.3.4\r\n", "the PROXY header's line makes no sense"),
             ("PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n", "the PROXY header's family makes no sense"),
             ("GET / HTTP/1.1\r\n\r\n", "there is no PROXY header"),
@@ -176,6 +187,8 @@ mod tests {
             (header(0x21, 0x31, &[0; 216]), "none"),
             (header(0x21, 0x11, &v4[..11]), "the PROXY header's addresses makes no sense"),
             (header(0x21, 0x21, &v6[..35]), "the PROXY header's addresses makes no sense"),
+            (header(0x21, 0x41, &v4), "the PROXY header's family makes no sense"),
+            (header(0x21, 0x13, &v4), "the PROXY header's family makes no sense"),
             (header(0x22, 0x11, &v4), "the PROXY header's command makes no sense"),
             (header(0x11, 0x11, &v4), "version 1 of the PROXY protocol is unknown"),
             (header(0x21, 0x11, &[0; 5_000]), "the PROXY header's length makes no sense"),
