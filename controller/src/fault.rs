@@ -1,6 +1,6 @@
 //! A fault of an object: where it is, what is wrong, and what to write instead.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,27 +76,35 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "{}:", file.display())?;
-            self.line.map_or(Ok(()), |line| write!(f, "{line}:"))?;
-            f.write_str(" ")?;
-        }
-        if !self.kind.is_empty() {
-            f.write_str(&self.kind)?;
-            if !self.name.is_empty() {
-                write!(f, " {}/{}", self.namespace, self.name)?;
-            }
-            f.write_str(": ")?;
-        }
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        write!(f, "{}; {}", one_line(&self.problem), one_line(&self.fix))
+        let mut text = String::new();
+        self.write(&mut text)?;
+        f.write_str(&one_line(&text))
     }
 }
 
-/// A fault stays on one line, whatever the object's values are.
-fn one_line(text: &str) -> String {
+impl Fault {
+    fn write(&self, text: &mut String) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(text, "{}:", file.display())?;
+            self.line.map_or(Ok(()), |line| write!(text, "{line}:"))?;
+            text.push(' ');
+        }
+        if !self.kind.is_empty() {
+            text.push_str(&self.kind);
+            if !self.name.is_empty() {
+                write!(text, " {}/{}", self.namespace, self.name)?;
+            }
+            text.push_str(": ");
+        }
+        if !self.field.is_empty() {
+            write!(text, "{}: ", self.field)?;
+        }
+        write!(text, "{}; {}", self.problem, self.fix)
+    }
+}
+
+/// A fault and a notice stay on one line, whatever names and values an object has.
+pub(crate) fn one_line(text: &str) -> String {
     text.split(char::is_control).collect::<Vec<_>>().join(" ")
 }
 
@@ -122,7 +130,12 @@ mod tests {
         let id = ObjectId { kind: Kind::Ingress, key: ObjectKey::new("default", "hello") };
         let origin = Origin::of_file(Path::new("a.yaml").into(), 7);
         let field = || FieldFault::new("spec.rules", "is\nempty", "write a rule");
+        let broken = ObjectId { key: ObjectKey::new("de\tfault", "hel\nlo"), ..id.clone() };
         for (fault, wanted) in [
+            (
+                Fault::of(&broken, &origin, field()),
+                "a.yaml:7: Ingress de fault/hel lo: spec.rules: is empty; write a rule",
+            ),
             (Fault::of(&id, &origin, field()), "a.yaml:7: Ingress default/hello: spec.rules: is empty; write a rule"),
             (Fault::of(&id, &Origin::default(), field()), "Ingress default/hello: spec.rules: is empty; write a rule"),
             (Fault::of_file(Path::new("a.yaml"), None, "is odd", "mend it"), "a.yaml: is odd; mend it"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Batch, Engine};
 use crate::api::ingress::CLASS_ANNOTATION;
 use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId, validate};
-use crate::fault::{Fault, Origin};
+use crate::fault::{Fault, Origin, one_line};
 use crate::store::ObjectChange;
 
 impl Engine {
@@ -26,7 +26,7 @@ impl Engine {
         let object = match object {
             Object::Ingress(ingress) => {
                 if let Some(notice) = self.foreign(&ingress) {
-                    batch.applied.notices.push(notice);
+                    batch.applied.notices.push(one_line(&notice));
                     self.accept(&id);
                     return Some(ObjectChange::Remove(id));
                 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::parse::{Located, Parsed, locate, parse};
 use super::scan::{Stamp, scan};
 use crate::api::ObjectId;
-use crate::fault::{Fault, Origin};
+use crate::fault::{Fault, Origin, one_line};
 use crate::store::ObjectChange;
 
 /// A directory of manifests, as it was when it was last read.
@@ -145,7 +145,8 @@ impl Directory {
         let Parsed { objects, misshapen, incomplete, faults, other_kinds } = parsed;
         reading.faults.extend(faults);
         for kind in other_kinds.into_iter().filter(|kind| !self.other_kinds.contains(kind)).collect::<Vec<_>>() {
-            reading.notices.push(format!("{kind} in {} is a kind that is not read here", path.display()));
+            let notice = format!("{kind} in {} is a kind that is not read here", path.display());
+            reading.notices.push(one_line(&notice));
             self.other_kinds.insert(kind);
         }
         let last = self.files.remove(path).map(|file| file.objects).unwrap_or_default();
