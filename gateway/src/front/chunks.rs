@@ -29,7 +29,7 @@ enum State {
 }
 
 /// Bytes of chunk extensions and trailers together, before they count as an attack.
-const LONGEST_EXTRAS: usize = 16 * 1024;
+pub(super) const LONGEST_EXTRAS: usize = 16 * 1024;
 
 /// A chunked body that is not framed as RFC 9112 §7.1 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,8 @@
 mod absolute;
 mod chunks;
 mod connection;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod http1;
 mod http2;
