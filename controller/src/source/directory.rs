@@ -1,6 +1,8 @@
 //! A directory of manifests as a source: read once by [`load`], kept up with by [`watch`].
 
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod manifest;
 mod parse;
 mod pending;

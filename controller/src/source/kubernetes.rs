@@ -1,6 +1,8 @@
 //! A Kubernetes API as a source: all caches are read, then kept up with.
 
 mod client;
+#[cfg(test)]
+mod fuzz;
 mod steps;
 mod watched;
 

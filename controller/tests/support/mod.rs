@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests only")]
 
+pub(crate) mod kingress;
+
 use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;

@@ -93,7 +93,8 @@ fn steps_of<T: Watched>(api: Api<Read<T>>, config: watcher::Config) -> BoxStream
     watcher(api, config.page_size(PAGE)).backoff(Retry::default()).map(step).boxed()
 }
 
-fn reading<T: Watched>(read: Read<T>) -> Reading {
+/// One version of an object as it was delivered.
+pub(super) fn reading<T: Watched>(read: Read<T>) -> Reading {
     let ingress = (T::KIND == Kind::Ingress).then(|| IngressState::read(read.value()));
     let unreadable = |(field, problem)| FieldFault::new(field, problem, "write it as the kind's reference has it");
     Reading { id: read.id(), content: read.content().map_err(unreadable), ingress }
