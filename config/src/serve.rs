@@ -1,7 +1,7 @@
 //! The flags of `serve`.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -170,6 +170,17 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONNECTIONS", default_value = "50000")]
     pub max_connections: NonZeroUsize,
 
+    /// Connections one client address may have open; more are closed at once
+    ///
+    /// Of IPv6 a /64 counts as one address. Behind a load balancer that speaks no PROXY protocol all clients may
+    /// share one.
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONNECTIONS_PER_ADDRESS", default_value = "10000")]
+    pub max_connections_per_address: NonZeroUsize,
+
+    /// Requests in flight at once; more are answered 503
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_REQUESTS", default_value = "100000")]
+    pub max_requests: NonZeroUsize,
+
     /// TLS handshakes in progress at once over all listeners; more are closed at once
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_HANDSHAKES", default_value = "1000")]
     pub max_handshakes: NonZeroUsize,
@@ -177,6 +188,23 @@ pub struct LimitArgs {
     /// Streams open at once on one HTTP/2 connection
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_STREAMS", default_value = "256")]
     pub max_streams: NonZeroU32,
+
+    /// Streams a client may cancel at once on one HTTP/2 connection; more end it
+    ///
+    /// A tenth of it comes back every second.
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_RESETS", default_value = "1000")]
+    pub max_resets: NonZeroU32,
+
+    /// Frames that carry nothing, which a client may send at once on one HTTP/2 connection; more end it
+    ///
+    /// SETTINGS, PING, empty DATA and the like. A tenth of it comes back every second, and one for every
+    /// request and every 64 bytes the client is sent.
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONTROL_FRAMES", default_value = "1000")]
+    pub max_control_frames: NonZeroU32,
+
+    /// Bytes a second; a client or endpoint that is waited for and is slower runs into the stall timeout
+    #[arg(long, value_name = "BYTES", env = "NET_PINGORA_MIN_RATE", default_value = "256")]
+    pub min_rate: NonZeroU64,
 }
 
 /// Deadlines.
@@ -197,6 +225,17 @@ pub struct TimeoutArgs {
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_IDLE_TIMEOUT", default_value = "60s",
         value_parser = deadline::deadline)]
     pub idle_timeout: Duration,
+
+    /// How long a client may take nothing of a response, or bring nothing of a body whose length it has told
+    ///
+    /// An endpoint may take nothing of a request for as long. The minimum rate gives who goes on more time.
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_STALL_TIMEOUT", default_value = "60s",
+        value_parser = deadline::deadline)]
+    pub stall_timeout: Duration,
+
+    /// Age after which a client connection ends with the request it serves; `off` never
+    #[arg(long, value_name = "TIME", env = "NET_PINGORA_MAX_CONNECTION_AGE", default_value = "off")]
+    pub max_connection_age: Deadline,
 
     /// One attempt to connect to an endpoint
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_CONNECT_TIMEOUT", default_value = "5s",

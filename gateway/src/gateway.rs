@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::admin::{Health, Readiness, State, serve_admin, serve_health};
-use crate::front::{Acceptors, BindError, Listening, Permits, Worker, bind};
+use crate::front::{Acceptors, Addresses, BindError, Listening, Permits, Worker, bind};
 use crate::observe::Observer;
 use crate::observe::metrics::Metrics;
 use crate::settings::{ListenerSettings, Settings};
@@ -98,6 +98,7 @@ impl Gateway {
         let observer = Arc::new(Observer::new(Arc::new(metrics)));
         let readiness = Arc::<Readiness>::default();
         let (permits, handshakes) = (Arc::<Permits>::default(), Arc::<Permits>::default());
+        let addresses = Arc::<Addresses>::default();
         let tls = Arc::new(Acceptors::new(self.settings.live.load().tls.clone(), self.certificates)?);
         let (stopping, stopped) = watch::channel(false);
         let (mut draining, mut workers) = (Vec::new(), Vec::new());
@@ -112,6 +113,7 @@ impl Gateway {
                 names: Arc::clone(&names),
                 permits: Arc::clone(&permits),
                 handshakes: Arc::clone(&handshakes),
+                addresses: Arc::clone(&addresses),
                 draining: drained,
             };
             workers.push(spawn(number, worker, share(&self.listening)?, stopped.clone())?);

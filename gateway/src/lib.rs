@@ -11,6 +11,7 @@ mod io;
 mod keepalive;
 pub mod observe;
 mod outlet;
+mod pace;
 pub mod settings;
 pub mod upstream;
 mod wire;

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http::HeaderMap;
 use pingora_error::{Error, ErrorType, OrErr, Result};
+use tokio::time::timeout_at;
 
+use crate::pace::{Pace, Waiting};
 use crate::wire::Unsent;
 
 /// Where bytes leave.
@@ -42,6 +44,25 @@ impl Outlet {
     /// Waits until more may be brought; an error when nothing is taken any more.
     pub(crate) async fn clear(&mut self) -> Result<()> {
         poll_fn(|cx| self.poll_clear(cx)).await
+    }
+
+    /// Bytes taken so far, of those that had to wait; an HTTP/2 stream does not tell.
+    pub(crate) fn taken(&self) -> u64 {
+        if let Self::Wire(unsent) = self { unsent.taken() } else { 0 }
+    }
+
+    /// Waits until everything is taken, or the peer is too slow.
+    pub(crate) async fn drain(&mut self, pace: Pace) -> Result<()> {
+        let mut waiting = Waiting::default();
+        while !self.is_clear() {
+            let Some(until) = waiting.until(true, self.taken(), pace) else { return self.clear().await };
+            match timeout_at(until, self.clear()).await {
+                Ok(taken) => return taken,
+                Err(_) if waiting.until(true, self.taken(), pace) > Some(until) => {}
+                Err(_) => return Error::e_explain(ErrorType::WriteTimedout, "the peer takes too little"),
+            }
+        }
+        Ok(())
     }
 
     /// Waits until the peer gives the stream up, or, if `full`, until more may be brought.

@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use net_pingora_routing::Listener;
 use net_pingora_tls::Policy;
 
+use crate::pace::Pace;
+
 /// Everything the data plane is told at start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -88,22 +90,46 @@ pub struct Limits {
     pub uri_bytes: usize,
     /// Connections open at once over all listeners; more are closed at once.
     pub connections: usize,
+    /// Connections one client address may have open; more are closed at once.
+    pub connections_per_address: usize,
+    /// Requests in flight at once; more are answered 503.
+    pub requests: usize,
     /// TLS handshakes in progress at once over all listeners; more are closed at once.
     pub handshakes: usize,
     /// Streams open at once on one HTTP/2 connection.
     pub streams: u32,
+    /// Streams a client may reset at once on an HTTP/2 connection, which more of them end. A tenth comes back
+    /// every second.
+    pub resets: u32,
+    /// The same for frames that ask for work and carry nothing: SETTINGS, PING, empty DATA and the like. What a
+    /// client is sent lets it send more.
+    pub control_frames: u32,
+    /// Bytes a second: who is waited for and is slower runs out of time.
+    pub min_rate: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// The limits of somebody who sets none.
+    pub const fn new() -> Self {
         Self {
             head_bytes: 60 * 1024,
             headers: 200,
             uri_bytes: 16 * 1024,
             connections: 50_000,
+            connections_per_address: 10_000,
+            requests: 100_000,
             handshakes: 1_000,
             streams: 256,
+            resets: 1_000,
+            control_frames: 1_000,
+            min_rate: 256,
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -116,6 +142,11 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// From accept to the first byte, and between two requests of a connection.
     pub idle: Duration,
+    /// How long a client may bring nothing of a body whose length it has told, or take nothing of a response,
+    /// and an endpoint nothing of a request, before [`Limits::min_rate`] counts.
+    pub stall: Duration,
+    /// After this age a connection ends with the request it serves; `None` never.
+    pub connection_age: Option<Duration>,
     /// One attempt to connect to an endpoint.
     pub connect: Duration,
     /// How long an unused upstream connection is kept.
@@ -135,11 +166,20 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             idle: Duration::from_mins(1),
+            stall: Duration::from_mins(1),
+            connection_age: None,
             connect: Duration::from_secs(5),
             upstream_idle: Duration::from_mins(1),
             response: None,
             drain: Duration::from_secs(25),
             drain_delay: Duration::from_secs(5),
         }
+    }
+}
+
+impl LiveSettings {
+    /// How fast a party must go on that is waited for.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { time: self.timeouts.stall, rate: self.limits.min_rate }
     }
 }

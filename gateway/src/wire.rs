@@ -26,6 +26,7 @@ struct Shared<T> {
     /// Bytes that were written, from `sent` on not yet taken by the socket.
     kept: Vec<u8>,
     sent: usize,
+    taken: u64,
     /// Whether the stream below may hold bytes of its own.
     dirty: bool,
     /// Whether the peer takes no more bytes. It may still send some.
@@ -37,6 +38,9 @@ pub(crate) trait Unsent: Send + Sync {
     /// Whether there is nothing to wait for.
     fn is_empty(&self) -> bool;
 
+    /// Bytes the socket has taken since the stream began, of those it did not take at once.
+    fn taken(&self) -> u64;
+
     /// Sends what the socket takes; ready when nothing is left, or when the peer takes no more.
     fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
@@ -44,7 +48,8 @@ pub(crate) trait Unsent: Send + Sync {
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire<T> {
     /// The stream, and what tells of its unsent bytes.
     pub(crate) fn new(io: T) -> (Self, Arc<dyn Unsent>) {
-        let shared = Arc::new(Mutex::new(Shared { io, kept: Vec::new(), sent: 0, dirty: false, broken: false }));
+        let shared =
+            Arc::new(Mutex::new(Shared { io, kept: Vec::new(), sent: 0, taken: 0, dirty: false, broken: false }));
         let unsent: Arc<dyn Unsent> = Arc::clone(&shared) as _;
         (Self(shared), unsent)
     }
@@ -104,6 +109,7 @@ impl<T: AsyncWrite + Unpin> Shared<T> {
             let taken = self.noticing(taken)?;
             self.dirty = true;
             self.sent += taken;
+            self.taken += taken as u64;
         }
         self.clear();
         if self.dirty {
@@ -129,6 +135,10 @@ impl<T: AsyncWrite + Unpin + Send> Unsent for Mutex<Shared<T>> {
     fn is_empty(&self) -> bool {
         let shared = lock(self);
         shared.is_sent() && !shared.broken
+    }
+
+    fn taken(&self) -> u64 {
+        lock(self).taken
     }
 
     fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -16,6 +16,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::front::Tunnel;
 use crate::outlet::Outlet;
+use crate::pace::Pace;
 use crate::wire::Unsent;
 
 /// The client's side of an exchange.
@@ -94,15 +95,14 @@ impl Downstream {
         }
     }
 
-    /// After a whole response: the connection's stream, if another request may follow on it. A client has
-    /// until `limit` to take the response, and to end a request that nobody needs to its end.
-    pub(super) async fn reuse(mut self, limit: Duration) -> Option<Stream> {
-        let rest = async {
-            // A client that asks on without taking answers would have us keep them all.
-            self.outlet.clear().await?;
-            if self.session.get_keepalive().is_some() { self.session.drain_request_body().await } else { Ok(()) }
-        };
-        timeout(limit, rest).await.ok()?.ok()?;
+    /// After a whole response: the connection's stream, if another request may follow on it. A client takes the
+    /// response at its `pace`, and has until `limit` to end a request that nobody needs to its end.
+    pub(super) async fn reuse(mut self, pace: Pace, limit: Duration) -> Option<Stream> {
+        // A client that asks on without taking answers would have us keep them all.
+        self.outlet.drain(pace).await.ok()?;
+        if self.session.get_keepalive().is_some() {
+            timeout(limit, self.session.drain_request_body()).await.ok()?.ok()?;
+        }
         if self.session.get_keepalive().is_none() {
             self.end(limit).await;
             return None;

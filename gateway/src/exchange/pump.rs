@@ -1,18 +1,19 @@
 //! The bodies of an exchange: both directions at once, each as fast as its receiver takes it.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use futures::FutureExt;
+use http::header::CONTENT_LENGTH;
 use http::{StatusCode, Version};
 use pingora_core::protocols::http::HttpTask;
-use pingora_error::{Error, Result};
+use pingora_error::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::context::Context;
 use super::downstream::Downstream;
 use super::response;
+use crate::pace::Waiting;
 use crate::upstream::Upstream;
 
 /// An exchange whose request head was sent.
@@ -24,6 +25,18 @@ pub(super) struct Pump<'a> {
     sending: Sending,
     /// Whether the whole response was passed on.
     responded: bool,
+    late: Late,
+}
+
+/// Since when each party is waited for.
+#[derive(Default)]
+struct Late {
+    /// The client, for more of a body whose length it has told.
+    body: Waiting,
+    /// The client, to take more of the response.
+    client: Waiting,
+    /// The upstream, to take more of the request.
+    upstream: Waiting,
 }
 
 /// How far the request's body is.
@@ -43,6 +56,33 @@ enum Event {
     Response(Result<HttpTask>),
     ClientTookMore(Result<()>),
     UpstreamTookMore(Result<()>),
+    TooSlow(Box<Error>),
+}
+
+/// Who was too slow.
+#[derive(Clone, Copy)]
+enum Slow {
+    Body,
+    Client,
+    Upstream,
+}
+
+impl Slow {
+    #[expect(clippy::unnecessary_box_returns, reason = "Pingora's errors come boxed")]
+    fn error(self) -> Box<Error> {
+        match self {
+            Self::Body => Error::explain(ErrorType::ReadTimedout, "the client brings too little").into_down(),
+            Self::Client => Error::explain(ErrorType::WriteTimedout, "the client takes too little").into_down(),
+            Self::Upstream => Error::explain(ErrorType::WriteTimedout, "the upstream takes too little").into_up(),
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl<'a> Pump<'a> {
@@ -52,7 +92,7 @@ impl<'a> Pump<'a> {
         ctx: &'a mut Context,
         draining: &'a watch::Receiver<bool>,
     ) -> Self {
-        Self { down, up, ctx, draining, sending: Sending::Open, responded: false }
+        Self { down, up, ctx, draining, sending: Sending::Open, responded: false, late: Late::default() }
     }
 
     /// Carries both bodies until the response has ended; says whether the upstream is fit for another request.
@@ -68,6 +108,7 @@ impl<'a> Pump<'a> {
                 Event::Request(part) => self.pass(part.map_err(Error::into_down)?).await,
                 Event::ClientTookMore(taken) => taken.map_err(Error::into_down)?,
                 Event::UpstreamTookMore(taken) => self.note(taken, false),
+                Event::TooSlow(error) => return Err(error),
             }
         }
         Ok(self.sending == Sending::Ended && !self.up.was_upgraded())
@@ -79,12 +120,34 @@ impl<'a> Pump<'a> {
         let refused = self.sending == Sending::Refused;
         let (client_takes, upstream_takes) = (self.down.outlet.is_clear(), self.up.outlet.is_clear());
         let listens = if open { upstream_takes } else { self.down.tells_by_reading() };
+        let (deadline, who) = self.deadline(open && listens, client_takes, upstream_takes || refused);
         tokio::select! {
             part = self.up.session.next(), if client_takes => Event::Response(part),
             part = self.down.session.read_body_or_idle(!open), if listens => Event::Request(part),
             taken = self.down.outlet.watch(!client_takes) => Event::ClientTookMore(taken),
             taken = self.up.outlet.clear(), if !upstream_takes && !refused => Event::UpstreamTookMore(taken),
+            () = until(deadline), if deadline.is_some() => Event::TooSlow(who.error()),
         }
+    }
+
+    /// When the first party that is waited for will have been too slow, and which.
+    fn deadline(&mut self, reads: bool, client_takes: bool, upstream_takes: bool) -> (Option<Instant>, Slow) {
+        // Nearly always nobody is waited for but the upstream, to answer.
+        let reads = reads && self.down.request().headers.contains_key(CONTENT_LENGTH);
+        if !reads && client_takes && upstream_takes {
+            self.late = Late::default();
+            return (None, Slow::Client);
+        }
+        let pace = self.ctx.connection.settings.pace();
+        let (down, up) = (self.down.outlet.taken(), self.up.outlet.taken());
+        let read = self.down.session.body_bytes_read() as u64;
+        let waits = [
+            (self.late.body.until(reads, read, pace), Slow::Body),
+            (self.late.client.until(!client_takes, down, pace), Slow::Client),
+            (self.late.upstream.until(!upstream_takes, up, pace), Slow::Upstream),
+        ];
+        let first = waits.into_iter().filter_map(|(until, who)| Some((until?, who))).min_by_key(|&(until, _)| until);
+        first.map_or((None, Slow::Client), |(until, who)| (Some(until), who))
     }
 
     /// Passes a part of the request's body on; `None` when the client has left an upgraded connection.
@@ -145,7 +208,7 @@ impl<'a> Pump<'a> {
     }
 
     async fn deliver_head(&mut self, mut head: Box<ResponseHeader>, end: bool) -> Result<()> {
-        self.ctx.responded.get_or_insert_with(Instant::now);
+        self.ctx.responded.get_or_insert_with(std::time::Instant::now);
         let request = self.down.request();
         response::for_client(&mut head, request, self.down.tunnel.is_some(), end)?;
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;

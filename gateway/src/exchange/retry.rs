@@ -32,16 +32,26 @@ pub(super) fn reason(error: &Error, unconnected: bool) -> Option<Reason> {
     match (error.esource(), error.etype()) {
         // The client's own framing; anything else its stream fails with is that it has left.
         (ErrorSource::Downstream, ErrorType::ReadError) if is_invalid(error) => Some(Reason::BadRequest),
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Reason::BodyTimeout),
         (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Some(Reason::UpstreamTimeout),
         (ErrorSource::Upstream, ErrorType::InvalidHTTPHeader | ErrorType::InvalidH2) => Some(Reason::UpstreamInvalid),
         (ErrorSource::Upstream, _) => Some(Reason::UpstreamClosed),
         (
             ErrorSource::Downstream,
-            ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed | ErrorType::H2Error,
+            ErrorType::WriteError
+            | ErrorType::WriteTimedout
+            | ErrorType::ReadError
+            | ErrorType::ConnectionClosed
+            | ErrorType::H2Error,
         ) => None,
         (ErrorSource::Downstream, _) => Some(Reason::BadRequest),
         (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Reason::Internal),
     }
+}
+
+/// Whether the client took too little of its response.
+pub(super) fn is_stalled_client(error: &Error) -> bool {
+    matches!((error.esource(), error.etype()), (ErrorSource::Downstream, ErrorType::WriteTimedout))
 }
 
 fn is_invalid(error: &Error) -> bool {

@@ -33,7 +33,7 @@ impl Exchange {
     /// Serves a request whose head was read; gives back the stream if another one may follow on it.
     pub(crate) async fn serve(&self, connection: &Arc<Connection>, mut down: Downstream) -> Option<Stream> {
         let mut ctx = Context::new(Arc::clone(connection), Counted::new(&self.observer.metrics.requests_in_flight));
-        if *self.draining.borrow() {
+        if *self.draining.borrow() || connection.is_old() {
             down.session.set_keepalive(None);
         }
         let served = self.respond(&mut down, &mut ctx).await;
@@ -44,7 +44,7 @@ impl Exchange {
         record::record(&self.observer, &down, &ctx);
         let limit = connection.settings.timeouts.head;
         if served.is_ok() {
-            return down.reuse(limit).await;
+            return down.reuse(connection.settings.pace(), limit).await;
         }
         down.close(ctx.answer.is_some(), limit).await;
         None
@@ -57,6 +57,9 @@ impl Exchange {
         if request.method == Method::CONNECT {
             return self.answer(down, ctx, Reason::Connect, None, None).await;
         }
+        if self.is_overloaded(&ctx.connection) {
+            return self.answer(down, ctx, Reason::Overloaded, None, None).await;
+        }
         headers::strip(request, &ctx.connection);
         match decide(&self.table, &ctx.connection, request) {
             Verdict::Forward(hops) => {
@@ -68,8 +71,16 @@ impl Exchange {
         }
     }
 
+    fn is_overloaded(&self, connection: &Connection) -> bool {
+        let in_flight = usize::try_from(self.observer.metrics.requests_in_flight.get()).unwrap_or_default();
+        in_flight > connection.settings.limits.requests
+    }
+
     /// Answers a request that failed, if there is still somebody to answer.
     async fn fail(&self, down: &mut Downstream, ctx: &mut Context, error: &Error) {
+        if retry::is_stalled_client(error) {
+            self.observer.metrics.stalled_clients.inc();
+        }
         let reason = ctx.answer.or_else(|| retry::reason(error, ctx.unconnected));
         let Some(reason) = reason else { return };
         down.session.set_keepalive(None);

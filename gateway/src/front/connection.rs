@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::HeaderValue;
 use net_pingora_routing::Listener;
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) kind: Listener,
     /// Whether the client spoke TLS.
     pub(crate) tls: bool,
+    /// When it began.
+    pub(crate) since: Instant,
     /// The settings it began with.
     pub(crate) settings: Arc<LiveSettings>,
     /// The other end of the socket.
@@ -39,7 +42,22 @@ pub(crate) struct Connection {
 impl Connection {
     fn new(peer: SocketAddr, listener: &ListenerSettings, settings: Arc<LiveSettings>) -> Self {
         let forwarded_for = HeaderValue::try_from(peer.ip().to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { listener: listener.name, kind: listener.kind, tls: listener.tls, settings, peer, forwarded_for }
+        Self {
+            listener: listener.name,
+            kind: listener.kind,
+            tls: listener.tls,
+            since: Instant::now(),
+            settings,
+            peer,
+            forwarded_for,
+        }
+    }
+}
+
+impl Connection {
+    /// Whether it should end with the request it serves.
+    pub(crate) fn is_old(&self) -> bool {
+        self.settings.timeouts.connection_age.is_some_and(|age| self.since.elapsed() >= age)
     }
 }
 
@@ -77,6 +95,8 @@ async fn accepted(
     } else {
         peer
     };
+    let limit = settings.limits.connections_per_address;
+    let _place = worker.addresses.take(client.ip(), limit).ok_or(Refusal::Address)?;
     let connection = Arc::new(Connection::new(client, listener, settings));
     if listener.tls {
         return encrypted(socket, connection, worker).await;
@@ -102,8 +122,7 @@ async fn encrypted(socket: TcpStream, connection: Arc<Connection>, worker: &Arc<
     let stream = handshake(socket, &connection, worker).await?;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = ClientStream::new(stream);
-    speak(if h2 { Spoken::Http2 } else { Spoken::Http1 }, stream, connection, worker).await;
-    Ok(())
+    speak(if h2 { Spoken::Http2 } else { Spoken::Http1 }, stream, connection, worker).await
 }
 
 /// A handshake within its deadline, if not too many are in progress already.
@@ -133,19 +152,24 @@ async fn plain(
         return Ok(());
     }
     let spoken = timeout(timeouts.head, sniff(&mut stream)).await.map_err(|_| Refusal::Timeout)?;
-    speak(spoken, stream, connection, worker).await;
-    Ok(())
+    speak(spoken, stream, connection, worker).await
 }
 
-async fn speak<T>(spoken: Spoken, stream: ClientStream<T>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
+async fn speak<T>(
+    spoken: Spoken,
+    stream: ClientStream<T>,
+    connection: Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Result<(), Refusal>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
     match spoken {
         Spoken::Http1 => http1::serve(stream, connection, worker).await,
-        Spoken::Http2 => http2::serve(stream, connection, worker).await,
+        Spoken::Http2 => return http2::serve(stream, connection, worker).await,
         Spoken::Nothing => {}
     }
+    Ok(())
 }
 
 /// Tells HTTP/2 by its preface, byte by byte: a short HTTP/1 request must not wait for more.

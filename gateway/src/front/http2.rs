@@ -1,19 +1,24 @@
 //! An HTTP/2 connection: every stream is a request of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession, default_h2_options, handshake};
 use pingora_core::protocols::{Digest, Stream};
+use pingora_error::Error;
 use pingora_timeout::{sleep, timeout};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
+use super::frames::Frames;
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use crate::exchange::Downstream;
 use crate::io::Io;
+use crate::observe::metrics::Refusal;
 use crate::settings::Limits;
 
 /// Malformed streams a connection may send before it is closed, as Pingora's own loop has it.
@@ -35,32 +40,57 @@ enum Event {
     Accepted(HttpSession),
     Rejected,
     Ended,
+    /// The `h2` crate has had enough: of streams that are reset before they are looked at, or that it must reset.
+    Flooded,
     Draining,
     Idle,
 }
 
 /// Serves streams until the connection ends; a drain sends GOAWAY and lets open streams finish.
-pub(super) async fn serve<T>(stream: ClientStream<T>, connection: Arc<Connection>, worker: &Arc<WorkerContext>)
+///
+/// # Errors
+/// When the client floods us with frames.
+pub(super) async fn serve<T>(
+    stream: ClientStream<T>,
+    connection: Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Result<(), Refusal>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
-    let stream: Stream = Box::new(Io(stream));
-    let begin = handshake(stream, Some(options(&connection.settings.limits)));
-    let Ok(Ok(mut h2)) = timeout(connection.settings.timeouts.head, begin).await else { return };
+    let (stream, flooded) = Frames::new(stream, &connection.settings.limits);
+    let begin = handshake(Box::new(Io(stream)), Some(options(&connection.settings.limits)));
+    if let Ok(Ok(h2)) = timeout(connection.settings.timeouts.head, begin).await {
+        streams(h2, &connection, worker).await?;
+    }
+    if flooded.load(Ordering::Relaxed) { Err(Refusal::Flood) } else { Ok(()) }
+}
+
+async fn streams(
+    mut h2: H2Connection,
+    connection: &Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Result<(), Refusal> {
     let digest = Arc::new(Digest::default());
     // Held by every open stream, so that its count tells an idle connection.
     let open = Arc::new(());
     let (mut malformed, mut closing) = (0, false);
     loop {
         let interval = if closing { GOODBYE } else { connection.settings.timeouts.idle };
+        if connection.is_old() && !closing {
+            closing = true;
+            h2.graceful_shutdown();
+            continue;
+        }
         match next(&mut h2, &digest, (closing, interval), &open, worker).await {
-            Event::Accepted(session) => spawn(session, &connection, worker, Arc::clone(&open)),
+            Event::Accepted(session) => spawn(session, connection, worker, Arc::clone(&open)),
             Event::Rejected if malformed < MALFORMED => malformed += 1,
             Event::Draining | Event::Idle if !closing => {
                 closing = true;
                 h2.graceful_shutdown();
             }
-            _ => return,
+            Event::Flooded => return Err(Refusal::Flood),
+            _ => return Ok(()),
         }
     }
 }
@@ -79,10 +109,16 @@ async fn next(
         accepted = accept => match accepted {
             Ok(Some(H2Accept::Session(session))) => Event::Accepted(session),
             Ok(Some(H2Accept::Rejected)) => Event::Rejected,
+            Err(error) if is_flood(&error) => Event::Flooded,
             Ok(None) | Err(_) => Event::Ended,
         },
         () = idle(open, interval) => Event::Idle,
     }
+}
+
+fn is_flood(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<h2::Error>();
+    cause.is_some_and(|cause| cause.is_library() && cause.reason() == Some(Reason::ENHANCE_YOUR_CALM))
 }
 
 /// Resolves when no stream has been open at the end of an interval, nor is.

@@ -4,8 +4,10 @@
 //! requests and hand each to the exchange. What Pingora lets pass is refused here, before it.
 
 mod absolute;
+mod addresses;
 mod chunks;
 mod connection;
+mod frames;
 #[cfg(test)]
 mod fuzz;
 mod head;
@@ -19,6 +21,7 @@ mod stream;
 mod tls;
 mod worker;
 
+pub(crate) use addresses::Addresses;
 pub(crate) use connection::Connection;
 pub use listen::BindError;
 pub(crate) use listen::{Listening, bind};

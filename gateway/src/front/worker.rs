@@ -10,6 +10,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::addresses::Addresses;
 use super::connection;
 use super::permit::Permits;
 use super::tls::Acceptors;
@@ -34,6 +35,7 @@ pub(crate) struct WorkerContext {
     pub(crate) exchange: Exchange,
     pub(crate) tls: Arc<Acceptors>,
     pub(crate) handshakes: Arc<Permits>,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -46,6 +48,7 @@ pub(crate) struct Worker {
     pub(crate) names: Arc<Names>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) handshakes: Arc<Permits>,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -94,6 +97,7 @@ impl Worker {
         WorkerContext {
             tls: self.tls,
             handshakes: self.handshakes,
+            addresses: self.addresses,
             settings: Arc::clone(&self.settings.live),
             observer: self.observer,
             exchange,

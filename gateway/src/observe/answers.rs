@@ -51,17 +51,21 @@ pub enum Reason {
     BadHost,
     /// The request's head did not arrive in time.
     HeadTimeout,
+    /// The request's body did not arrive fast enough.
+    BodyTimeout,
     /// The request's target is longer than the limit.
     UriTooLong,
     /// The request's head is longer, or has more headers, than the limit.
     HeadTooLarge,
+    /// As many requests are in flight as the limit allows.
+    Overloaded,
     /// A fault of the gateway.
     Internal,
 }
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::UnknownHost,
         Self::OtherListener,
         Self::NoPath,
@@ -83,8 +87,10 @@ impl Reason {
         Self::Connect,
         Self::BadHost,
         Self::HeadTimeout,
+        Self::BodyTimeout,
         Self::UriTooLong,
         Self::HeadTooLarge,
+        Self::Overloaded,
         Self::Internal,
     ];
 
@@ -105,7 +111,7 @@ impl Reason {
             400 => "malformed request",
             404 => "no route for this request",
             405 => "method not allowed",
-            408 => "the request's head took too long",
+            408 => "the request took too long",
             414 => "the request's target is too long",
             431 => "the request's head is too large",
             501 => "unknown transfer coding",
@@ -151,8 +157,10 @@ impl Reason {
             Self::Connect => (405, "connect"),
             Self::BadHost => (400, "bad_host"),
             Self::HeadTimeout => (408, "head_timeout"),
+            Self::BodyTimeout => (408, "body_timeout"),
             Self::UriTooLong => (414, "uri_too_long"),
             Self::HeadTooLarge => (431, "head_too_large"),
+            Self::Overloaded => (503, "overloaded"),
             Self::Internal => (500, "internal"),
         }
     }

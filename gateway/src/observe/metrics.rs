@@ -25,10 +25,15 @@ pub enum Refusal {
     ProxyHeader,
     /// As many handshakes are in progress as the limit allows.
     Handshakes,
+    /// The client's address has as many connections as the limit allows.
+    Address,
+    /// It sent more HTTP/2 frames that carry nothing, or cancelled more streams, than the limits allow.
+    Flood,
 }
 
 impl Refusal {
-    const ALL: [Self; 5] = [Self::Limit, Self::Timeout, Self::Handshake, Self::ProxyHeader, Self::Handshakes];
+    const ALL: [Self; 7] =
+        [Self::Limit, Self::Timeout, Self::Handshake, Self::ProxyHeader, Self::Handshakes, Self::Address, Self::Flood];
 
     const fn name(self) -> &'static str {
         match self {
@@ -37,6 +42,8 @@ impl Refusal {
             Self::Handshake => "handshake",
             Self::ProxyHeader => "proxy-header",
             Self::Handshakes => "handshake-limit",
+            Self::Address => "address-limit",
+            Self::Flood => "flood",
         }
     }
 }
@@ -50,6 +57,8 @@ pub struct Metrics {
     pub connect_failures: IntCounter,
     /// Requests that were tried at another endpoint.
     pub retries: IntCounter,
+    /// Requests whose client took too little of the response.
+    pub stalled_clients: IntCounter,
     /// What DNS was asked for ExternalName Services.
     pub dns: DnsMetrics,
     registry: Registry,
@@ -144,6 +153,10 @@ impl Metrics {
                 "Connects to an endpoint that failed.",
             )?,
             retries: counter("net_pingora_upstream_retries_total", "Requests that were tried at another endpoint.")?,
+            stalled_clients: counter(
+                "net_pingora_stalled_clients_total",
+                "Requests given up because their client took too little of the response.",
+            )?,
             dns: DnsMetrics::new(&registry)?,
             answers: Reason::ALL
                 .map(|reason| answers.with_label_values(&[reason.name(), &reason.status().to_string()])),

@@ -44,8 +44,7 @@ const WORDS: [&[u8]; 27] = [
 const NARROW: Limits = Limits { head_bytes: 120, headers: 4, uri_bytes: 20, ..WIDE };
 
 /// Limits that inputs of this length do not reach.
-const WIDE: Limits =
-    Limits { head_bytes: 60_000, headers: 200, uri_bytes: 16_000, connections: 0, handshakes: 0, streams: 0 };
+const WIDE: Limits = Limits::new();
 
 #[test]
 fn any_split_of_a_head_gives_the_verdict_of_the_whole() {

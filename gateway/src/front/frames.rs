@@ -1,0 +1,238 @@
+//! HTTP/2 frames as they pass: those that cost us more than the client are counted, and too many end the
+//! connection.
+//!
+//! Floods of SETTINGS, PING, `RST_STREAM`, empty DATA and the like are all legal (RFC 9113 §10.5). What a client
+//! earns by what it is sent and what it asks for is far more than it needs to take that.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::settings::Limits;
+
+/// Bytes of the preface, which is no frame (RFC 9113 §3.4).
+const PREFACE: usize = 24;
+
+/// Bytes before a frame's payload (RFC 9113 §4.1).
+const HEADER: usize = 9;
+
+/// Bytes sent to a client that let it send one control frame more: each is acknowledged with 17.
+const EARNS: usize = 64;
+
+/// A tenth of an allowance comes back every second.
+const REFILL: u32 = 10;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+
+/// What a client may still send.
+#[derive(Debug)]
+struct Allowance {
+    most: u32,
+    left: u32,
+    refilled: Instant,
+}
+
+/// Follows the frames of one connection.
+#[derive(Debug)]
+struct Scanner {
+    /// Bytes until the next frame's header.
+    skip: usize,
+    header: [u8; HEADER],
+    read: usize,
+    control: Allowance,
+    resets: Allowance,
+}
+
+/// A client's stream whose frames are counted.
+#[derive(Debug)]
+pub(super) struct Frames<T> {
+    io: T,
+    scanner: Scanner,
+    written: usize,
+    flooded: Arc<AtomicBool>,
+}
+
+impl Allowance {
+    fn new(most: u32) -> Self {
+        Self { most, left: most, refilled: Instant::now() }
+    }
+
+    fn earn(&mut self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(count).min(self.most);
+    }
+
+    /// The clock is read only when nothing is left.
+    fn take(&mut self) -> bool {
+        if self.left == 0 {
+            let back = self.refilled.elapsed().as_secs_f64() * f64::from(self.most / REFILL);
+            self.refilled = Instant::now();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is neither")]
+            self.earn(back as usize);
+        }
+        let taken = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        taken
+    }
+}
+
+impl Scanner {
+    fn new(limits: &Limits) -> Self {
+        let (control, resets) = (Allowance::new(limits.control_frames), Allowance::new(limits.resets));
+        Self { skip: PREFACE, header: [0; HEADER], read: 0, control, resets }
+    }
+
+    /// Follows some bytes of the client; false when they are a flood.
+    fn pass(&mut self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            let wanted = if self.skip == 0 { (HEADER - self.read).min(bytes.len() - skipped) } else { 0 };
+            let (Some(part), Some(rest)) = (bytes.get(skipped..skipped + wanted), bytes.get(skipped + wanted..)) else {
+                return false;
+            };
+            if let Some(place) = self.header.get_mut(self.read..self.read + wanted) {
+                place.copy_from_slice(part);
+            }
+            self.read += wanted;
+            bytes = rest;
+            if self.read == HEADER && !self.frame() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn frame(&mut self) -> bool {
+        let [a, b, c, kind, flags, ..] = self.header;
+        self.read = 0;
+        self.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let ends = flags & 1 == 1;
+        match kind {
+            DATA if self.skip > 0 || ends => true,
+            HEADERS => {
+                self.control.earn(1);
+                true
+            }
+            RST_STREAM => self.resets.take(),
+            _ => self.control.take(),
+        }
+    }
+}
+
+impl<T> Frames<T> {
+    /// The stream, and what tells that it was ended for a flood.
+    pub(super) fn new(io: T, limits: &Limits) -> (Self, Arc<AtomicBool>) {
+        let flooded = Arc::<AtomicBool>::default();
+        (Self { io, scanner: Scanner::new(limits), written: 0, flooded: Arc::clone(&flooded) }, flooded)
+    }
+
+    fn earn(&mut self, written: usize) {
+        self.written += written;
+        self.scanner.control.earn(self.written / EARNS);
+        self.written %= EARNS;
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Frames<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if !self.scanner.pass(buf.filled().get(before..).unwrap_or_default()) {
+            self.flooded.store(true, Ordering::Relaxed);
+            return Poll::Ready(Err(io::Error::other("a flood of frames")));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Frames<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.earn(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.earn(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+
+    fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
+        let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
+        frame.resize(HEADER + usize::from(length), 0);
+        frame
+    }
+
+    fn pairs(one: &[u8], other: &[u8]) -> Vec<Vec<u8>> {
+        (0..99).flat_map(|_| [one.to_vec(), other.to_vec()]).collect()
+    }
+
+    /// How many of these frames pass, in parts of a few bytes each.
+    fn passed(frames: &[Vec<u8>], part: usize) -> usize {
+        let mut scanner = Scanner::new(&Limits { control_frames: 3, resets: 2, ..Limits::default() });
+        assert!(scanner.pass(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+        frames.iter().take_while(|frame| frame.chunks(part).all(|part| scanner.pass(part))).count()
+    }
+
+    #[test]
+    fn rfc_9113_10_5_floods_are_noticed_however_they_are_cut() {
+        for (frames, wanted) in [
+            (vec![frame(PING, 0, 8); 9], 3),
+            (vec![frame(SETTINGS, 0, 0); 9], 3),
+            (vec![frame(9, 0, 200); 9], 3),
+            (vec![frame(DATA, 0, 0); 9], 3),
+            (vec![frame(77, 0, 1); 9], 3),
+            (vec![frame(RST_STREAM, 0, 4); 9], 2),
+            (pairs(&frame(HEADERS, 4, 10), &frame(RST_STREAM, 0, 4)), 5),
+        ] {
+            for part in [1, 2, 8, 9, 10, 1000] {
+                assert_eq!(passed(&frames, part), wanted, "{frames:?} by {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn requests_and_bodies_are_no_flood() {
+        for frames in [
+            vec![frame(DATA, 0, 1); 99],
+            vec![frame(DATA, 1, 0); 99],
+            vec![frame(HEADERS, 5, 40); 99],
+            pairs(&frame(HEADERS, 5, 40), &frame(8, 0, 4)),
+        ] {
+            assert_eq!(passed(&frames, 7), frames.len());
+        }
+    }
+}

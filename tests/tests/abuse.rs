@@ -1,0 +1,194 @@
+//! Clients that take, or ask for, more than their share.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests only")]
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use http::Request;
+use net_pingora_backends::{Running, Sample, start};
+use net_pingora_gateway::settings::LiveSettings;
+use net_pingora_tests::gateway::{Route, TestGateway};
+use net_pingora_tests::http2::Http2;
+use net_pingora_tests::raw::{PATIENCE, ScriptedUpstream, read_until, talk};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+async fn backend(sample: Sample) -> Running {
+    start(sample, ([127, 0, 0, 1], 0).into()).await.unwrap()
+}
+
+async fn answering(change: impl FnOnce(&mut LiveSettings)) -> (ScriptedUpstream, TestGateway) {
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", OK).await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", upstream.address)], change);
+    (upstream, gateway)
+}
+
+/// A value of the gateway's metrics.
+async fn metric(gateway: &TestGateway, name: &str) -> String {
+    let metrics = talk(gateway.health, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_default().to_owned()
+}
+
+fn impatient(settings: &mut LiveSettings) {
+    settings.timeouts.stall = Duration::from_millis(300);
+    settings.limits.min_rate = 1_000;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_answered_408() {
+    let upstream = ScriptedUpstream::start(b"never", OK).await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", upstream.address)], impatient);
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome").await.unwrap();
+    let begun = Instant::now();
+    let answer = read_until(&mut client, |_| false).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_body_that_comes_fast_enough_may_take_its_time() {
+    let upstream = ScriptedUpstream::start(b"end", OK).await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", upstream.address)], impatient);
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2003\r\n\r\n").await.unwrap();
+    for _ in 0..10 {
+        client.write_all(&[b'x'; 200]).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    client.write_all(b"end").await.unwrap();
+    let answer = read_until(&mut client, |read| read.ends_with(b"ok")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_loses_its_request_and_frees_the_upstream() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", listener.local_addr().unwrap())], impatient);
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(GET).await.unwrap();
+    let (mut upstream, _) = listener.accept().await.unwrap();
+    read_until(&mut upstream, |read| read.ends_with(b"\r\n\r\n")).await;
+    upstream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let endless = async { while upstream.write_all(&[0; 1 << 12]).await.is_ok() {} };
+    assert!(timeout(PATIENCE, endless).await.is_ok(), "the upstream is asked for no more");
+    assert_eq!(metric(&gateway, "net_pingora_stalled_clients_total").await, "1");
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_stream_without_a_window_loses_its_request_and_no_other() {
+    let backend = backend(Sample::Echo).await;
+    let gateway = TestGateway::with([Route::to("a", backend.address)], impatient);
+    let client = Http2::connect(gateway.external).await.unwrap();
+    let get = |path: &str| Request::get(format!("http://a{path}")).body(()).unwrap();
+    let (_upload, pending) = client.open(get("/bytes/10000000")).await.unwrap();
+    let never_read = pending.answer().await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(metric(&gateway, "net_pingora_stalled_clients_total").await, "1");
+    // Its bytes fill the window of the whole connection.
+    drop(never_read);
+    assert!(client.send(get("/").map(|()| bytes::Bytes::new())).await.is_ok());
+}
+
+/// Sends frames until the gateway closes; how many it took.
+async fn flood(gateway: &TestGateway, frame: impl Fn(u32) -> Vec<u8>) -> usize {
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let (mut reading, mut writing) = client.split();
+    let closed = async {
+        let mut answers = [0; 4096];
+        while reading.read(&mut answers).await.is_ok_and(|read| read > 0) {}
+    };
+    let mut sent = 0;
+    let sending = async {
+        for number in 0..100_000 {
+            if writing.write_all(&frame(number)).await.is_err() {
+                break;
+            }
+            sent += 1;
+        }
+        std::future::pending::<()>().await;
+    };
+    let ended = timeout(PATIENCE, async {
+        tokio::select! { () = closed => {}, () = sending => {} }
+    })
+    .await;
+    assert!(ended.is_ok(), "the gateway closes");
+    sent
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_ends_its_connection() {
+    let (upstream, gateway) = answering(|settings| {
+        settings.limits.control_frames = 100;
+        settings.limits.resets = 100;
+    })
+    .await;
+    // :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
+    let headers = |stream: u32| [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat();
+    let reset = |stream: u32| [&[0, 0, 4, 3, 0][..], &stream.to_be_bytes(), &[0, 0, 0, 8]].concat();
+    flood(&gateway, |_| b"\0\0\x08\x06\0\0\0\0\0pingping".to_vec()).await;
+    flood(&gateway, |_| b"\0\0\0\x04\0\0\0\0\0".to_vec()).await;
+    flood(&gateway, |number| [headers(2 * number + 1), reset(2 * number + 1)].concat()).await;
+    let refused = r#"net_pingora_connections_refused_total{listener="external-http",reason="flood"}"#;
+    assert_eq!(metric(&gateway, refused).await, "3");
+    assert!(upstream.received().len() < 1_000);
+}
+
+#[tokio::test]
+async fn an_address_has_its_share_of_connections_and_no_more() {
+    let (_upstream, gateway) = answering(|settings| settings.limits.connections_per_address = 2).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut client = TcpStream::connect(gateway.external).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        assert!(read_until(&mut client, |read| read.ends_with(b"ok")).await.ends_with("ok"));
+        open.push(client);
+    }
+    let mut third = TcpStream::connect(gateway.external).await.unwrap();
+    let refused = third.read(&mut [0; 1]).await;
+    assert!(matches!(&refused, Ok(0)) || refused.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+    open.pop();
+    sleep(Duration::from_millis(100)).await;
+    assert!(
+        talk(gateway.external, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap()
+            .ends_with("ok")
+    );
+}
+
+#[tokio::test]
+async fn requests_beyond_the_limit_are_answered_503() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", listener.local_addr().unwrap())], |settings| {
+        settings.limits.requests = 1;
+    });
+    let mut held = TcpStream::connect(gateway.external).await.unwrap();
+    held.write_all(GET).await.unwrap();
+    let _upstream = listener.accept().await.unwrap();
+    let answer = talk(gateway.external, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+#[tokio::test]
+async fn an_old_connection_ends_with_its_request() {
+    let (_upstream, gateway) = answering(|settings| {
+        settings.timeouts.connection_age = Some(Duration::from_millis(200));
+    })
+    .await;
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    for (wanted, wait) in [("keep-alive", 300), ("close", 0)] {
+        client.write_all(GET).await.unwrap();
+        let answer = read_until(&mut client, |read| read.ends_with(b"ok")).await.to_lowercase();
+        assert!(answer.contains(&format!("connection: {wanted}\r\n")), "{answer}");
+        sleep(Duration::from_millis(wait)).await;
+    }
+}
