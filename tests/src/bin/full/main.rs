@@ -13,6 +13,7 @@ mod change;
 mod cpu;
 mod findings;
 mod framing;
+mod h2spec;
 mod lookup;
 mod manifests;
 mod process;
@@ -71,6 +72,8 @@ enum Check {
     Change,
     /// Malformed HTTP/1 to Go, nginx and hyper: each sees what the gateway meant, or nothing
     Framing,
+    /// h2spec against both ports that speak HTTP/2
+    H2spec,
 }
 
 impl Check {
@@ -85,6 +88,7 @@ impl Check {
             Self::Lookup => lookup::run(quick),
             Self::Change => change::run(),
             Self::Framing => framing::run(quick),
+            Self::H2spec => h2spec::run(),
         }
     }
 
