@@ -68,7 +68,7 @@ enum Spoken {
     Nothing,
 }
 
-/// Serves one connection to its end.
+/// Serves one connection to its end. What only some connections need is boxed: an idle one is small.
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
@@ -91,7 +91,7 @@ async fn accepted(
     // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let client = if speaks_proxy_protocol(peer, listener, &settings) {
-        introduced(&mut socket, peer, &settings).await?
+        Box::pin(introduced(&mut socket, peer, &settings)).await?
     } else {
         peer
     };
@@ -99,7 +99,7 @@ async fn accepted(
     let _place = worker.addresses.take(client.ip(), limit).ok_or(Refusal::Address)?;
     let connection = Arc::new(Connection::new(client, listener, settings));
     if listener.tls {
-        return encrypted(socket, connection, worker).await;
+        return Box::pin(encrypted(socket, connection, worker)).await;
     }
     plain(ClientStream::new(socket), connection, worker).await
 }
@@ -121,7 +121,8 @@ async fn introduced(socket: &mut TcpStream, peer: SocketAddr, settings: &LiveSet
 async fn encrypted(socket: TcpStream, connection: Arc<Connection>, worker: &Arc<WorkerContext>) -> Result<(), Refusal> {
     let stream = handshake(socket, &connection, worker).await?;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let stream = ClientStream::new(stream);
+    // Boxed, because it is moved from one protocol's future into the next.
+    let stream = ClientStream::new(Box::new(stream));
     speak(if h2 { Spoken::Http2 } else { Spoken::Http1 }, stream, connection, worker).await
 }
 
@@ -166,7 +167,7 @@ where
 {
     match spoken {
         Spoken::Http1 => http1::serve(stream, connection, worker).await,
-        Spoken::Http2 => return http2::serve(stream, connection, worker).await,
+        Spoken::Http2 => return Box::pin(http2::serve(stream, connection, worker)).await,
         Spoken::Nothing => {}
     }
     Ok(())

@@ -20,7 +20,7 @@ use crate::exchange::{self, Downstream};
 use crate::io::Io;
 use crate::observe::answers::{Answer, Reason};
 use crate::settings::LiveSettings;
-use crate::wire::Wire;
+use crate::wire::{Unsent, Wire};
 
 /// How waiting for a request ends.
 enum Head {
@@ -55,24 +55,41 @@ where
             Head::Closed => return,
             Head::Refused(reason) => return refuse(&mut stream.0, reason, &connection, worker).await,
         };
-        let tunnel = stream.0.tunnel();
-        let next = match parse(stream, in_origin_form(head)).await {
-            Parsed::Request(session) => {
-                let down = Downstream::http1(session, Arc::clone(&unsent), tunnel);
-                worker.exchange.serve(&connection, down).await
-            }
-            Parsed::Refused(stream) => {
-                let Some(mut stream) = ours::<T>(stream) else { return };
-                return refuse(&mut stream.0, Reason::BadRequest, &connection, worker).await;
-            }
-        };
-        let Some(same) = next.and_then(ours::<T>) else { return };
+        // Boxed: what a request needs is many times what an idle connection keeps.
+        let Some(same) = Box::pin(request(stream, head, &unsent, &connection, worker)).await else { return };
         stream = same;
     }
 }
 
+/// A client's stream in the box that Pingora wants it in.
+type Boxed<T> = Box<Io<ClientStream<Wire<T>>>>;
+
+/// Serves one request; gives back the stream if another one may follow on it.
+async fn request<T>(
+    stream: Boxed<T>,
+    head: BytesMut,
+    unsent: &Arc<dyn Unsent>,
+    connection: &Arc<Connection>,
+    worker: &Arc<WorkerContext>,
+) -> Option<Boxed<T>>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
+{
+    let tunnel = stream.0.tunnel();
+    match parse(stream, in_origin_form(head)).await {
+        Parsed::Request(session) => {
+            let down = Downstream::http1(session, Arc::clone(unsent), tunnel);
+            worker.exchange.serve(connection, down).await.and_then(ours)
+        }
+        Parsed::Refused(stream) => {
+            refuse(&mut ours::<T>(stream)?.0, Reason::BadRequest, connection, worker).await;
+            None
+        }
+    }
+}
+
 /// The stream that a session was given.
-fn ours<T: 'static>(stream: Stream) -> Option<Box<Io<ClientStream<Wire<T>>>>> {
+fn ours<T: 'static>(stream: Stream) -> Option<Boxed<T>> {
     stream.into_any().downcast().ok()
 }
 
