@@ -184,3 +184,21 @@ async fn a_head_and_the_body_that_came_with_it_leave_in_one_packet() {
         assert!(packet[..read].ends_with(b"\r\n\r\nok"), "{}", packet[..read].escape_ascii());
     }
 }
+
+#[tokio::test]
+async fn an_upstream_that_leaves_in_the_middle_of_a_request_is_not_the_clients_fault() {
+    let (listener, address) = listen().await;
+    let gateway = TestGateway::start([Route::to("a", address)]);
+    for _ in 0..20 {
+        let client = send_head(&gateway, "POST / HTTP/1.1\r\nContent-Length: 100000000").await;
+        let upstream = asked(&listener).await;
+        let (mut reading, mut writing) = client.into_split();
+        let sending = tokio::spawn(async move { while writing.write_all(&[b'x'; 4096]).await.is_ok() {} });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop(upstream);
+        let mut answer = [0; 12];
+        reading.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 503", "{}", answer.escape_ascii());
+        sending.abort();
+    }
+}

@@ -51,14 +51,19 @@ impl Downstream {
         self.session.response_written().is_some_and(|head| !head.status.is_informational() || head.status == 101)
     }
 
-    /// Whether reading is what tells that the client has left; an HTTP/2 stream's outlet does, once there is one.
-    pub(super) fn tells_by_reading(&self) -> bool {
-        !matches!(self.outlet, Outlet::Stream(..))
+    /// Whether reading is what tells that the client has left: on HTTP/1 once its body was read, on an HTTP/2 stream
+    /// until the response has begun, whose outlet tells from then on.
+    pub(super) fn tells_by_reading(&mut self) -> bool {
+        match self.outlet {
+            Outlet::Wire(_) => self.session.is_body_done(),
+            Outlet::Nothing => true,
+            Outlet::Stream(..) => false,
+        }
     }
 
     /// Waits for the client to leave. While an HTTP/1 client has more of a body to send, that is not seen.
     pub(super) async fn left(&mut self) -> Box<Error> {
-        if !self.session.is_body_done() && !self.session.is_http2() {
+        if !self.tells_by_reading() {
             return std::future::pending().await;
         }
         match self.session.read_body_or_idle(true).await {
