@@ -32,9 +32,9 @@ pub(crate) fn samples() -> anyhow::Result<Process> {
     Process::start(command.args(["--helper", "samples"]), &["blue", "green", "echo", "websocket"])
 }
 
-/// Starts a backend named `fixed` on one core: every request is answered with the same 100 bytes.
-pub(crate) fn fixed(core: u8) -> anyhow::Result<Process> {
-    let mut command = pinned(&this_program(), Some(core));
+/// Starts a backend named `fixed`: every request is answered with the same 100 bytes; `core` pins it.
+pub(crate) fn fixed(core: Option<u8>) -> anyhow::Result<Process> {
+    let mut command = pinned(&this_program(), core);
     Process::start(command.args(["--helper", "fixed"]), &["fixed"])
 }
 

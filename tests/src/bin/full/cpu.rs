@@ -46,7 +46,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<Findings> {
     Tool::find("taskset", "util-linux")?;
     let (wrk, h2load) = (Tool::wrk()?.on_core(OTHERS), Tool::h2load()?.on_core(OTHERS));
     let folder = Folder::new()?;
-    let backend = backends::fixed(OTHERS)?;
+    let backend = backends::fixed(Some(OTHERS))?;
     let (ours, bare) = (start_gateway(&folder, &backend)?, start_bare(&backend)?);
 
     let mut found = Findings::default();

@@ -39,10 +39,15 @@ impl Findings {
 
     /// Tells a figure that must be within its bound.
     pub(crate) fn bound(&mut self, holds: bool, figure: impl Display, bound: &str) {
+        self.demand(holds, &figure, bound);
+        self.figure(figure);
+    }
+
+    /// Tells a figure only if it is not within its bound.
+    pub(crate) fn demand(&mut self, holds: bool, figure: impl Display, bound: &str) {
         if !holds {
             self.broken.push(format!("{figure}, wanted {bound}"));
         }
-        self.figure(figure);
     }
 
     /// Tells what must not be.
@@ -55,6 +60,11 @@ impl Findings {
         self.figure(format_args!("{} errors", errors.len()));
         self.broken.extend_from_slice(errors);
     }
+}
+
+/// Tells the figures of a part of a long check at once, on a line of their own.
+pub(crate) fn tell(figures: impl Display) {
+    println!("      {figures}");
 }
 
 impl Tally {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "figures are for people")]
 
+mod abuse;
 mod accounting;
 mod backends;
 mod certificates;
@@ -29,6 +30,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
+use crate::abuse::Order;
 use crate::backends::Helper;
 use crate::findings::{Findings, Tally};
 
@@ -49,6 +51,10 @@ struct Args {
     /// Be a process that a check needs beside it
     #[arg(long, hide = true)]
     helper: Option<Helper>,
+
+    /// Be an attacker
+    #[arg(long, hide = true)]
+    attack: Option<Order>,
 }
 
 /// What can be measured.
@@ -74,6 +80,8 @@ enum Check {
     Framing,
     /// h2spec against both ports that speak HTTP/2
     H2spec,
+    /// Eleven attacks beside good traffic: none of it fails or is slow, bounded memory and connections
+    Abuse,
 }
 
 impl Check {
@@ -89,6 +97,7 @@ impl Check {
             Self::Change => change::run(),
             Self::Framing => framing::run(quick),
             Self::H2spec => h2spec::run(),
+            Self::Abuse => abuse::run(quick),
         }
     }
 
@@ -102,6 +111,10 @@ fn main() -> anyhow::Result<ExitCode> {
     process::raise_open_files()?;
     if let Some(helper) = args.helper {
         backends::run(helper)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(order) = args.attack {
+        order.follow()?;
         return Ok(ExitCode::SUCCESS);
     }
     if !args.no_build {

@@ -168,3 +168,12 @@ pub(crate) fn raise_open_files() -> anyhow::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
+
+/// The same for at least `count` files, if the system lets us raise its own limit; returns what it is now.
+pub(crate) fn ask_for_open_files(count: u64) -> anyhow::Result<u64> {
+    let more = getrlimit(Resource::Nofile).maximum.map(|maximum| maximum.max(count));
+    // Only root may.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: more, maximum: more });
+    raise_open_files()?;
+    Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}

@@ -57,7 +57,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<Findings> {
     Tool::find("taskset", "util-linux")?;
     let wrk = Tool::wrk()?.on_core(OTHERS);
     let folder = Folder::new()?;
-    let backend = backends::fixed(OTHERS)?;
+    let backend = backends::fixed(Some(OTHERS))?;
     let to = backend.address("fixed")?;
     let pems = certificate(&folder)?;
     let mut proxies = [start_gateway(&folder, to)?, start_nginx(pems.path(), to)?, start_envoy(pems.path(), to)?];
