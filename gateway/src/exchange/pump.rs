@@ -8,6 +8,7 @@ use pingora_core::protocols::http::HttpTask;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::context::Context;
@@ -26,7 +27,12 @@ pub(super) struct Pump<'a> {
     /// Whether the whole response was passed on.
     responded: bool,
     late: Late,
+    /// Bytes carried since others had their turn.
+    turn: usize,
 }
+
+/// Bytes after which others have their turn: nobody's large body may keep a worker.
+const TURN: usize = 256 * 1024;
 
 /// Since when each party is waited for.
 #[derive(Default)]
@@ -92,7 +98,7 @@ impl<'a> Pump<'a> {
         ctx: &'a mut Context,
         draining: &'a watch::Receiver<bool>,
     ) -> Self {
-        Self { down, up, ctx, draining, sending: Sending::Open, responded: false, late: Late::default() }
+        Self { down, up, ctx, draining, sending: Sending::Open, responded: false, late: Late::default(), turn: 0 }
     }
 
     /// Carries both bodies until the response has ended; says whether the upstream is fit for another request.
@@ -103,6 +109,10 @@ impl<'a> Pump<'a> {
         let ended = self.down.session.is_body_done();
         self.send(known.unwrap_or_default(), ended).await;
         while !self.responded {
+            if self.turn >= TURN {
+                self.turn = 0;
+                yield_now().await;
+            }
             match self.next().await {
                 Event::Response(part) => self.receive(part).await?,
                 Event::Request(part) => self.pass(part.map_err(Error::into_down)?).await,
@@ -158,6 +168,7 @@ impl<'a> Pump<'a> {
     }
 
     async fn send(&mut self, data: Bytes, ended: bool) {
+        self.turn += data.len();
         let sent = async {
             self.up.send(data).await?;
             if ended { self.up.finish().await } else { Ok(()) }
@@ -197,7 +208,9 @@ impl<'a> Pump<'a> {
         let delivered = match part {
             HttpTask::Header(head, end) => return self.deliver_head(head, end).await,
             HttpTask::Body(data, _) | HttpTask::UpgradedBody(data, _) => {
-                self.down.send(data.unwrap_or_default(), end).await
+                let data = data.unwrap_or_default();
+                self.turn += data.len();
+                self.down.send(data, end).await
             }
             HttpTask::Trailer(trailers) => self.down.finish(trailers.map(|trailers| *trailers)).await,
             HttpTask::Done => self.down.finish(None).await,

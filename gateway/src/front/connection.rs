@@ -166,7 +166,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
     match spoken {
-        Spoken::Http1 => http1::serve(stream, connection, worker).await,
+        Spoken::Http1 => Box::pin(http1::serve(stream, connection, worker)).await,
         Spoken::Http2 => return Box::pin(http2::serve(stream, connection, worker)).await,
         Spoken::Nothing => {}
     }
