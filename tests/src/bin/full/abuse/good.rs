@@ -97,8 +97,8 @@ impl Clients {
             anyhow::Ok(due.elapsed())
         };
         match timeout(PATIENCE, asking).await {
-            Ok(answered) => answered.map_err(|error| format!("{error:#}")),
-            Err(_) => Err(format!("not answered within {PATIENCE:?}")),
+            Ok(answered) => answered.map_err(|error| format!("{protocol:?}: {error:#}")),
+            Err(_) => Err(format!("{protocol:?}: not answered within {PATIENCE:?}")),
         }
     }
 
