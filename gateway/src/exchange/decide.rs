@@ -1,8 +1,6 @@
 //! What to do with a request: routing, once more for every hop to our own internal Service.
 
-use http::HeaderValue;
-use http::header::HOST;
-use net_pingora_routing::{Decision, Listener, Match, Path, Request, TableCell, Target, route};
+use net_pingora_routing::{Decision, Listener, Match, Request, TableCell, Target, route};
 use pingora_http::RequestHeader;
 use smallvec::SmallVec;
 
@@ -67,19 +65,4 @@ fn redirect(request: &RequestHeader) -> Verdict {
     let host = host.strip_suffix(":80").unwrap_or(host);
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
     Verdict::Redirect(format!("https://{host}{target}"))
-}
-
-/// The value a path gives the upstream's Host, if it rewrites it.
-pub(super) fn rewrite_host(request: &mut RequestHeader, path: &Path) -> pingora_error::Result<()> {
-    let Some(host) = &path.rewrite_host else { return Ok(()) };
-    request.insert_header(HOST, HeaderValue::clone(host))?;
-    if request.uri.authority().is_none() {
-        return Ok(());
-    }
-    let mut parts = request.uri.clone().into_parts();
-    parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
-    if let Ok(uri) = http::Uri::from_parts(parts) {
-        request.set_uri(uri);
-    }
-    Ok(())
 }

@@ -8,7 +8,6 @@ use net_pingora_routing::{Listener, Path, Split};
 use pingora_error::Result;
 use pingora_http::RequestHeader;
 
-use super::decide::rewrite_host;
 use crate::front::Connection;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -135,6 +134,21 @@ pub(super) fn of_route(request: &mut RequestHeader, path: &Path, split: &Split) 
         request.insert_header(name.clone(), value.clone())?;
     }
     rewrite_host(request, path)
+}
+
+/// Gives the upstream the Host that a path rewrites it to, if it does.
+fn rewrite_host(request: &mut RequestHeader, path: &Path) -> Result<()> {
+    let Some(host) = &path.rewrite_host else { return Ok(()) };
+    request.insert_header(HOST, HeaderValue::clone(host))?;
+    if request.uri.authority().is_none() {
+        return Ok(());
+    }
+    let mut parts = request.uri.clone().into_parts();
+    parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
+    if let Ok(uri) = http::Uri::from_parts(parts) {
+        request.set_uri(uri);
+    }
+    Ok(())
 }
 
 /// A new request id: a version 4 UUID (RFC 9562 §5.4). It names a request, it guards nothing.

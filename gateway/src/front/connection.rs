@@ -52,9 +52,7 @@ impl Connection {
             forwarded_for,
         }
     }
-}
 
-impl Connection {
     /// Whether it should end with the request it serves.
     pub(crate) fn is_old(&self) -> bool {
         self.settings.timeouts.connection_age.is_some_and(|age| self.since.elapsed() >= age)
