@@ -9,6 +9,7 @@ use super::outgoing::Outgoing;
 use super::pump::Pump;
 use super::retry;
 use super::serve::Exchange;
+use super::told::Told;
 use crate::upstream::{self, Choice, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will.
@@ -23,7 +24,7 @@ pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mu
             return Err(error);
         }
         exchange.observer.metrics.retries.inc();
-        tracing::debug!(%error, "attempt failed");
+        tracing::debug!(error = %Told(&error), "attempt failed");
     }
 }
 

@@ -3,6 +3,9 @@
 //! `serve` leads through it: `decide` routes, `forward` tries upstreams, `outgoing` makes the head
 //! an upstream sees and `response` the one the client sees, `pump` carries the bodies, `retry` says whether
 //! to try again, `answer` speaks when the gateway answers itself, `record` counts and logs.
+//!
+//! Rules of headers: `headers` has what a request loses and gets, `hop_by_hop` what is for neighbours only in
+//! either direction, `outgoing` and `response` what a change of protocol asks for.
 
 mod answer;
 mod context;
@@ -17,6 +20,7 @@ mod record;
 mod response;
 mod retry;
 mod serve;
+mod told;
 
 pub(crate) use answer::body;
 pub(crate) use downstream::Downstream;

@@ -13,6 +13,7 @@ use super::context::Context;
 use super::decide::{Verdict, decide};
 use super::downstream::Downstream;
 use super::headers::Trust;
+use super::told::Told;
 use super::{answer, forward, headers, record, retry};
 use crate::front::Connection;
 use crate::observe::Observer;
@@ -38,7 +39,7 @@ impl Exchange {
         }
         let served = self.respond(&mut down, &mut ctx).await;
         if let Err(error) = &served {
-            tracing::debug!(%error, "request failed");
+            tracing::debug!(error = %Told(error), "request failed");
             self.fail(&mut down, &mut ctx, error).await;
         }
         record::record(&self.observer, &down, &ctx);
@@ -85,7 +86,7 @@ impl Exchange {
         let Some(reason) = reason else { return };
         down.session.set_keepalive(None);
         if let Err(error) = self.answer(down, ctx, reason, None, Some(error)).await {
-            tracing::debug!(%error, "client left before the answer");
+            tracing::debug!(error = %Told(&error), "client left before the answer");
         }
     }
 
@@ -103,10 +104,11 @@ impl Exchange {
             return Ok(());
         }
         ctx.answer = Some(reason);
+        let cause = cause.map(Told);
         let request_id = ctx.request_id.to_str().unwrap_or_default();
         self.observer.answered(&Answer {
             reason,
-            detail: cause.map(|cause| cause as &dyn Display),
+            detail: cause.as_ref().map(|cause| cause as &dyn Display),
             host: ctx.host.to_str().unwrap_or_default(),
             path: down.request().uri.path(),
             listener: ctx.connection.listener,
