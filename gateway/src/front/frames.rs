@@ -4,14 +4,9 @@
 //! Floods of SETTINGS, PING, `RST_STREAM`, empty DATA and the like are all legal (RFC 9113 §10.5). What a client
 //! earns by what it is sent and what it asks for is far more than it needs to take that.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Instant;
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::settings::Limits;
 
@@ -25,7 +20,7 @@ const HEADER: usize = 9;
 const EARNS: usize = 64;
 
 /// A tenth of an allowance comes back every second.
-const REFILL: u32 = 10;
+const REFILL: f64 = 10.0;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -41,22 +36,31 @@ struct Allowance {
 
 /// Follows the frames of one connection.
 #[derive(Debug)]
-struct Scanner {
+pub(super) struct FrameScanner {
     /// Bytes until the next frame's header.
     skip: usize,
     header: [u8; HEADER],
     read: usize,
     control: Allowance,
     resets: Allowance,
+    /// Bytes sent to the client for which it has earned nothing yet.
+    sent: usize,
+    flooded: Flooded,
 }
 
-/// A client's stream whose frames are counted.
-#[derive(Debug)]
-pub(super) struct Frames<T> {
-    io: T,
-    scanner: Scanner,
-    written: usize,
-    flooded: Arc<AtomicBool>,
+/// Says that a connection was ended for a flood.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flooded(Arc<AtomicBool>);
+
+/// A flood of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client sends more frames that carry nothing than the limits allow")]
+pub(super) struct Flood;
+
+impl Flooded {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Allowance {
@@ -72,7 +76,7 @@ impl Allowance {
     /// The clock is read only when nothing is left.
     fn take(&mut self) -> bool {
         if self.left == 0 {
-            let back = self.refilled.elapsed().as_secs_f64() * f64::from(self.most / REFILL);
+            let back = self.refilled.elapsed().as_secs_f64() * f64::from(self.most) / REFILL;
             self.refilled = Instant::now();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is neither")]
             self.earn(back as usize);
@@ -83,13 +87,30 @@ impl Allowance {
     }
 }
 
-impl Scanner {
-    fn new(limits: &Limits) -> Self {
+impl FrameScanner {
+    /// Begins before the preface; `flooded` hears of a flood.
+    pub(super) fn new(limits: &Limits, flooded: Flooded) -> Self {
         let (control, resets) = (Allowance::new(limits.control_frames), Allowance::new(limits.resets));
-        Self { skip: PREFACE, header: [0; HEADER], read: 0, control, resets }
+        Self { skip: PREFACE, header: [0; HEADER], read: 0, control, resets, sent: 0, flooded }
     }
 
-    /// Follows some bytes of the client; false when they are a flood.
+    /// Follows some bytes of the client.
+    pub(super) fn received(&mut self, bytes: &[u8]) -> Result<(), Flood> {
+        if self.pass(bytes) {
+            return Ok(());
+        }
+        self.flooded.0.store(true, Ordering::Relaxed);
+        Err(Flood)
+    }
+
+    /// Notes bytes that the client was sent.
+    pub(super) fn sent(&mut self, length: usize) {
+        self.sent += length;
+        self.control.earn(self.sent / EARNS);
+        self.sent %= EARNS;
+    }
+
+    /// False when the bytes are a flood.
     fn pass(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
@@ -127,62 +148,6 @@ impl Scanner {
     }
 }
 
-impl<T> Frames<T> {
-    /// The stream, and what tells that it was ended for a flood.
-    pub(super) fn new(io: T, limits: &Limits) -> (Self, Arc<AtomicBool>) {
-        let flooded = Arc::<AtomicBool>::default();
-        (Self { io, scanner: Scanner::new(limits), written: 0, flooded: Arc::clone(&flooded) }, flooded)
-    }
-
-    fn earn(&mut self, written: usize) {
-        self.written += written;
-        self.scanner.control.earn(self.written / EARNS);
-        self.written %= EARNS;
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Frames<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        if !self.scanner.pass(buf.filled().get(before..).unwrap_or_default()) {
-            self.flooded.store(true, Ordering::Relaxed);
-            return Poll::Ready(Err(io::Error::other("a flood of frames")));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Frames<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
-        self.earn(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
-        self.earn(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,9 +167,14 @@ mod tests {
 
     /// How many of these frames pass, in parts of a few bytes each.
     fn passed(frames: &[Vec<u8>], part: usize) -> usize {
-        let mut scanner = Scanner::new(&Limits { control_frames: 3, resets: 2, ..Limits::default() });
-        assert!(scanner.pass(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-        frames.iter().take_while(|frame| frame.chunks(part).all(|part| scanner.pass(part))).count()
+        let limits = Limits { control_frames: 3, resets: 2, ..Limits::default() };
+        let flooded = Flooded::default();
+        let mut scanner = FrameScanner::new(&limits, flooded.clone());
+        scanner.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let passed = frames.iter().take_while(|frame| frame.chunks(part).all(|part| scanner.received(part).is_ok()));
+        let passed = passed.count();
+        assert_eq!(flooded.get(), passed < frames.len());
+        passed
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! An HTTP/2 connection: every stream is a request of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +12,6 @@ use pingora_timeout::{sleep, timeout};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
-use super::frames::Frames;
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use crate::exchange::Downstream;
@@ -58,12 +56,12 @@ pub(super) async fn serve<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
-    let (stream, flooded) = Frames::new(stream, &connection.settings.limits);
+    let (stream, flooded) = stream.counted(&connection.settings.limits);
     let begin = handshake(Box::new(Io(stream)), Some(options(&connection.settings.limits)));
     if let Ok(Ok(h2)) = timeout(connection.settings.timeouts.head, begin).await {
         streams(h2, &connection, worker).await?;
     }
-    if flooded.load(Ordering::Relaxed) { Err(Refusal::Flood) } else { Ok(()) }
+    if flooded.get() { Err(Refusal::Flood) } else { Ok(()) }
 }
 
 async fn streams(

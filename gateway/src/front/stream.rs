@@ -12,7 +12,9 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::chunks::ChunkScanner;
+use super::frames::{Flooded, FrameScanner};
 use super::head::Framing;
+use crate::settings::Limits;
 use crate::wire::{Unsent, Wire};
 
 /// Bytes of one read of a head.
@@ -35,6 +37,8 @@ enum Gate {
     Chunked(ChunkScanner),
     /// None before the request is granted, then all of them.
     Tunnel(Tunnel),
+    /// All of them, as frames of HTTP/2 that are counted.
+    Frames(Box<FrameScanner>),
     /// None: the request is complete. That the client leaves is still told.
     Closed,
 }
@@ -74,6 +78,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
     /// Wraps a stream whose gate is open.
     pub(super) fn new(io: T) -> Self {
         Self { io, waiting: BytesMut::new(), gate: Gate::Open }
+    }
+
+    /// The same stream, which ends when the client floods it with frames.
+    pub(super) fn counted(self, limits: &Limits) -> (Self, Flooded) {
+        let flooded = Flooded::default();
+        let gate = Gate::Frames(Box::new(FrameScanner::new(limits, flooded.clone())));
+        (Self { gate, ..self }, flooded)
     }
 
     /// Bytes that have arrived and nobody has read.
@@ -171,7 +182,14 @@ impl Gate {
         match self {
             Self::Closed => true,
             Self::Tunnel(tunnel) => !tunnel.is_open(),
-            Self::Open | Self::Length(_) | Self::Chunked(_) => false,
+            Self::Open | Self::Length(_) | Self::Chunked(_) | Self::Frames(_) => false,
+        }
+    }
+
+    /// Notes bytes that the client was sent.
+    fn sent(&mut self, length: usize) {
+        if let Self::Frames(scanner) = self {
+            scanner.sent(length);
         }
     }
 
@@ -179,6 +197,10 @@ impl Gate {
     fn pass(&mut self, read: &[u8]) -> io::Result<usize> {
         let (wanted, ended) = match self {
             Self::Open | Self::Tunnel(_) => (read.len(), false),
+            Self::Frames(scanner) => {
+                scanner.received(read).map_err(invalid)?;
+                (read.len(), false)
+            }
             Self::Closed => (0, true),
             Self::Length(left) => {
                 let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(read.len());
@@ -186,8 +208,7 @@ impl Gate {
                 (wanted, *left == 0)
             }
             Self::Chunked(scanner) => {
-                let wanted =
-                    scanner.advance(read).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                let wanted = scanner.advance(read).map_err(invalid)?;
                 (wanted, scanner.done())
             }
         };
@@ -198,9 +219,16 @@ impl Gate {
     }
 }
 
+/// The client's own framing is at fault.
+fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
 impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.gate.sent(written);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -214,9 +242,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
+        bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.gate.sent(written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
