@@ -38,6 +38,8 @@ pub(super) struct Context {
     pub(super) protocol: Protocol,
     /// Counts the request at its endpoint.
     pub(super) in_flight: Option<InFlight>,
+    /// Whether the connection of the last try had served requests before.
+    pub(super) reused: bool,
     /// Whether the last try failed to connect.
     pub(super) unconnected: bool,
     /// Why the gateway answers itself.
@@ -61,6 +63,7 @@ impl Context {
             upstream: None,
             protocol: Protocol::Http1,
             in_flight: None,
+            reused: false,
             unconnected: false,
             answer: None,
             _counted: counted,

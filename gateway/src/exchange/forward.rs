@@ -16,11 +16,8 @@ use crate::upstream::{self, Choice, Upstream};
 pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
     down.session.enable_retry_buffering();
     loop {
-        let (mut error, reused) = match attempt(exchange, down, ctx).await {
-            Ok(()) => return Ok(()),
-            Err(failure) => failure,
-        };
-        if !may_try_again(down, ctx, &mut error, reused) {
+        let Err(mut error) = attempt(exchange, down, ctx).await else { return Ok(()) };
+        if !may_try_again(down, ctx, &mut error) {
             return Err(error);
         }
         exchange.observer.metrics.retries.inc();
@@ -28,30 +25,28 @@ pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mu
     }
 }
 
-/// Why an attempt failed, and whether its connection had been kept from earlier requests.
-type Failure = (Box<Error>, bool);
-
-async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<(), Failure> {
-    let choice = choose(exchange, down, ctx).await.map_err(|error| (error, false))?;
-    let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some()).map_err(|error| (error, false))?;
+async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
+    let choice = choose(exchange, down, ctx).await?;
+    let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
     let silent = down.tunnel.is_some();
     let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
         biased;
         opened = open => opened,
-        error = down.left() => return Err((error, false)),
+        error = down.left() => return Err(error),
     };
     let mut up = opened.map_err(|error| {
         exchange.observer.metrics.connect_failures.inc();
         ctx.unconnected = true;
-        (error.into_up(), false)
+        error.into_up()
     })?;
+    ctx.reused = up.reused;
     match converse(exchange, down, &mut up, ctx, outgoing).await {
         Ok(true) => exchange.connections.keep(&choice, up).await,
         Ok(false) => {}
         Err(error) => {
             give_up(&mut up, &error);
-            return Err((error, up.reused));
+            return Err(error);
         }
     }
     Ok(())
@@ -111,7 +106,7 @@ fn give_up(up: &mut Upstream, error: &Error) {
     }
 }
 
-fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error, reused: bool) -> bool {
+fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error) -> bool {
     if ctx.attempts >= retry::MOST_ATTEMPTS || down.has_begun() {
         return false;
     }
@@ -119,5 +114,5 @@ fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error, reused
         ctx.tried.extend(ctx.upstream);
         return ctx.others;
     }
-    retry::is_safe(down.request(), down.session.retry_buffer_truncated()) && retry::asked_for(error, reused)
+    retry::is_safe(down.request(), down.session.retry_buffer_truncated()) && retry::asked_for(error, ctx.reused)
 }

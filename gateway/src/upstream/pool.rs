@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::choose::Choice;
 use super::connect;
 use super::session::{Session, Upstream};
+use crate::outlet::Outlet;
 use crate::settings::Timeouts;
 use crate::wire::Unsent;
 
@@ -114,7 +115,7 @@ impl Connections {
 
     /// Keeps the connection for later requests if it is fit for them.
     pub(crate) async fn keep(&self, choice: &Choice, upstream: Upstream) {
-        let Session::Http1(mut session, unsent) = upstream.session else { return };
+        let (Session::Http1(mut session), Outlet::Wire(unsent)) = (upstream.session, upstream.outlet) else { return };
         session.respect_keepalive();
         if unsent.is_empty()
             && session.will_keepalive()

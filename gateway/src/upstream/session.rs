@@ -25,14 +25,13 @@ pub(crate) struct Upstream {
 
 /// Pingora's part of an exchange.
 pub(crate) enum Session {
-    Http1(Http1Session, Arc<dyn Unsent>),
+    Http1(Http1Session),
     Http2(Http2Session),
 }
 
 impl Upstream {
     pub(super) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, reused: bool) -> Self {
-        let outlet = Outlet::Wire(Arc::clone(&unsent));
-        Self { session: Session::Http1(session, unsent), outlet, reused }
+        Self { session: Session::Http1(session), outlet: Outlet::Wire(unsent), reused }
     }
 
     pub(super) fn http2(session: Http2Session, reused: bool) -> Self {
@@ -42,7 +41,7 @@ impl Upstream {
     /// Writes the request's head; `end` when no body follows.
     pub(crate) async fn begin(&mut self, head: Box<RequestHeader>, end: bool) -> Result<()> {
         match &mut self.session {
-            Session::Http1(session, _) => {
+            Session::Http1(session) => {
                 session.write_request_header(head).await?;
             }
             Session::Http2(session) => {
@@ -59,7 +58,7 @@ impl Upstream {
             return Ok(());
         }
         match &mut self.session {
-            Session::Http1(session, _) => {
+            Session::Http1(session) => {
                 session.maybe_upgrade_body_writer();
                 session.write_body(&data).await?;
                 Ok(())
@@ -70,7 +69,7 @@ impl Upstream {
 
     /// Ends the request's body, once.
     pub(crate) async fn finish(&mut self) -> Result<()> {
-        if let Session::Http1(session, _) = &mut self.session {
+        if let Session::Http1(session) = &mut self.session {
             session.maybe_upgrade_body_writer();
             session.finish_body().await?;
         } else if matches!(self.outlet, Outlet::Stream(_, false)) {
@@ -81,7 +80,7 @@ impl Upstream {
 
     /// Whether the upstream has agreed to speak something else than HTTP from now on.
     pub(crate) fn was_upgraded(&self) -> bool {
-        matches!(&self.session, Session::Http1(session, _) if session.was_upgraded())
+        matches!(&self.session, Session::Http1(session) if session.was_upgraded())
     }
 
     /// Tells the upstream that nobody waits for its response any more.
@@ -101,7 +100,7 @@ impl Session {
     /// The next part of the response. May be given up and asked for again.
     pub(crate) async fn next(&mut self) -> Result<HttpTask> {
         match self {
-            Self::Http1(session, _) => session.read_response_task().await,
+            Self::Http1(session) => session.read_response_task().await,
             Self::Http2(session) => next_of_stream(session).await,
         }
     }
