@@ -5,11 +5,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use net_pingora_tests::gateway::{Route, TestGateway};
+use net_pingora_routing::{HostName, Protocol, Upstream};
+use net_pingora_tests::gateway::{Route, TestGateway, endpoints};
 use net_pingora_tests::raw::{PATIENCE, read_until, talk};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// More than all buffers between a client and its upstream together.
 const LARGE: usize = 32 << 20;
@@ -29,6 +30,15 @@ async fn asked(listener: &TcpListener) -> TcpStream {
     let (mut stream, _) = listener.accept().await.unwrap();
     read_until(&mut stream, ends_head).await;
     stream
+}
+
+/// A client that got an answer, and the upstream's connection that is kept.
+async fn answered(gateway: &TestGateway, listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let mut client = send_head(gateway, "GET / HTTP/1.1").await;
+    let mut upstream = asked(listener).await;
+    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await.unwrap();
+    read_until(&mut client, |read| read.ends_with(b"\n1")).await;
+    (client, upstream)
 }
 
 async fn send_head(gateway: &TestGateway, head: &str) -> TcpStream {
@@ -58,7 +68,7 @@ async fn neither_direction_waits_for_the_other() {
         std::future::pending::<()>().await;
     });
     // Long enough for every buffer on the way to fill.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    sleep(Duration::from_millis(500)).await;
     let (mut buffer, mut left) = (vec![0; 1 << 16], LARGE);
     while left > 0 {
         let read = timeout(PATIENCE, reading.read(&mut buffer)).await.expect("it goes on").unwrap();
@@ -99,10 +109,7 @@ async fn a_client_may_end_its_request_after_the_answer_and_ask_again() {
 async fn a_request_on_a_kept_connection_that_was_closed_is_asked_anew() {
     let (listener, address) = listen().await;
     let gateway = TestGateway::start([Route::to("a", address)]);
-    let mut client = send_head(&gateway, "GET / HTTP/1.1").await;
-    let mut upstream = asked(&listener).await;
-    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await.unwrap();
-    read_until(&mut client, |read| read.ends_with(b"\n1")).await;
+    let (mut client, mut upstream) = answered(&gateway, &listener).await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     // The upstream closes just when it is asked.
     read_until(&mut upstream, ends_head).await;
@@ -116,12 +123,9 @@ async fn a_request_on_a_kept_connection_that_was_closed_is_asked_anew() {
 async fn a_kept_connection_that_says_something_unasked_is_used_no_more() {
     let (listener, address) = listen().await;
     let gateway = TestGateway::start([Route::to("a", address)]);
-    let mut client = send_head(&gateway, "GET / HTTP/1.1").await;
-    let mut first = asked(&listener).await;
-    first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await.unwrap();
-    read_until(&mut client, |read| read.ends_with(b"\n1")).await;
+    let (mut client, mut first) = answered(&gateway, &listener).await;
     first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    sleep(Duration::from_millis(50)).await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     asked(&listener).await.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n2").await.unwrap();
     let answer = read_until(&mut client, |read| read.ends_with(b"\n2")).await;
@@ -134,33 +138,59 @@ async fn an_unused_connection_is_closed_after_its_time() {
     let gateway = TestGateway::with([Route::to("a", address)], |settings| {
         settings.timeouts.upstream_idle = Duration::from_millis(100);
     });
-    let mut client = send_head(&gateway, "GET / HTTP/1.1").await;
-    let mut upstream = asked(&listener).await;
-    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await.unwrap();
-    read_until(&mut client, |read| read.ends_with(b"\n1")).await;
+    let (_client, mut upstream) = answered(&gateway, &listener).await;
     let closed = timeout(PATIENCE, upstream.read(&mut [0; 1])).await;
     assert!(matches!(closed, Ok(Ok(0))), "{closed:?}");
 }
 
+/// A listener whose queue is full: a connection to it is neither made nor refused.
+struct Silent {
+    address: SocketAddr,
+    _listener: socket2::Socket,
+    _queued: TcpStream,
+}
+
+impl Silent {
+    async fn start() -> Self {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        Self { address, _listener: listener, _queued: TcpStream::connect(address).await.unwrap() }
+    }
+}
+
+#[tokio::test]
+async fn endpoints_that_go_away_between_two_tries_leave_an_answer() {
+    let (one, other) = (Silent::start().await, Silent::start().await);
+    let target = endpoints([one.address, other.address]);
+    let gateway = TestGateway::with([Route::to_target("a", target, Protocol::Http1)], |settings| {
+        settings.timeouts.connect = Duration::from_millis(300);
+    });
+    let mut client = send_head(&gateway, "GET / HTTP/1.1").await;
+    sleep(Duration::from_millis(100)).await;
+    let table = gateway.publisher.cell().load().clone();
+    let host = table.host(&HostName::parse("a").unwrap()).unwrap();
+    let backend = &host.external()[0].splits.as_slice()[0].backend;
+    backend.set(Upstream { target: endpoints([]), ..Upstream::clone(&backend.upstream()) });
+    let answer = read_until(&mut client, ends_head).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_while_a_connection_is_made_is_forgotten() {
-    // Its queue is full: a connection to it is neither made nor refused.
-    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap().as_socket().unwrap();
-    let _queued = [TcpStream::connect(address).await.unwrap()];
-    let gateway = TestGateway::with([Route::to("a", address)], |settings| {
+    let silent = Silent::start().await;
+    let gateway = TestGateway::with([Route::to("a", silent.address)], |settings| {
         settings.timeouts.connect = Duration::from_mins(1);
     });
     let client = send_head(&gateway, "GET / HTTP/1.1").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    sleep(Duration::from_millis(200)).await;
     assert_eq!(in_flight(&gateway).await, "1");
     drop(client);
     let begun = Instant::now();
     while in_flight(&gateway).await != "0" {
         assert!(begun.elapsed() < Duration::from_secs(2), "still in flight");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -194,7 +224,7 @@ async fn an_upstream_that_leaves_in_the_middle_of_a_request_is_not_the_clients_f
         let upstream = asked(&listener).await;
         let (mut reading, mut writing) = client.into_split();
         let sending = tokio::spawn(async move { while writing.write_all(&[b'x'; 4096]).await.is_ok() {} });
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
         drop(upstream);
         let mut answer = [0; 12];
         reading.read_exact(&mut answer).await.unwrap();

@@ -26,6 +26,9 @@ pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mu
 }
 
 async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
+    // Whatever ends this attempt says nothing of the one before.
+    (ctx.unconnected, ctx.reused, ctx.others) = (false, false, false);
+    ctx.attempts += 1;
     let choice = choose(exchange, down, ctx).await?;
     let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
     let silent = down.tunnel.is_some();
@@ -67,8 +70,6 @@ async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Re
     };
     // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
     ctx.protocol = if down.tunnel.is_some() { Protocol::Http1 } else { choice.protocol };
-    ctx.attempts += 1;
-    ctx.unconnected = false;
     ctx.others = choice.others;
     ctx.upstream = Some(choice.endpoint.address);
     ctx.in_flight = Some(choice.endpoint.enter());
