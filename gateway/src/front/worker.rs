@@ -147,10 +147,15 @@ async fn accept(
     }
 }
 
-/// Small packets go at once, and a peer that is gone is noticed.
+/// Bytes of ours that the kernel may keep for a client beyond those on their way: who does not read takes little.
+const KERNEL_UNSENT: u32 = 128 * 1024;
+
+/// Small packets go at once, a peer that is gone is noticed, and one that does not read takes little memory.
 fn prepare(stream: &TcpStream) {
     let socket = SockRef::from(stream);
-    if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive::SOCKET)) {
+    let set = socket.set_tcp_nodelay(true);
+    let set = set.and_then(|()| socket.set_tcp_keepalive(&keepalive::SOCKET));
+    if let Err(error) = set.and_then(|()| socket.set_tcp_notsent_lowat(KERNEL_UNSENT)) {
         tracing::debug!(%error, "socket options not set");
     }
 }
