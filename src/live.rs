@@ -66,6 +66,7 @@ pub(crate) fn of_traffic(args: &LiveArgs) -> LiveSettings {
             streams: limits.max_streams.get(),
             resets: limits.max_resets.get(),
             control_frames: limits.max_control_frames.get(),
+            malformed: limits.max_malformed.get(),
             min_rate: limits.min_rate.get(),
         },
         timeouts: Timeouts {

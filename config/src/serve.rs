@@ -202,6 +202,10 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONTROL_FRAMES", default_value = "1000")]
     pub max_control_frames: NonZeroU32,
 
+    /// Malformed streams on one HTTP/2 connection, and streams whose client makes us reset them; more end it
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_MALFORMED", default_value = "100")]
+    pub max_malformed: NonZeroU32,
+
     /// Bytes a second; a client or endpoint that is waited for and is slower runs into the stall timeout
     #[arg(long, value_name = "BYTES", env = "NET_PINGORA_MIN_RATE", default_value = "256")]
     pub min_rate: NonZeroU64,

@@ -104,6 +104,8 @@ pub struct Limits {
     /// The same for frames that ask for work and carry nothing: SETTINGS, PING, empty DATA and the like. What a
     /// client is sent lets it send more.
     pub control_frames: u32,
+    /// The same for streams that are malformed, or that we must reset; none comes back.
+    pub malformed: u32,
     /// Bytes a second: who is waited for and is slower runs out of time.
     pub min_rate: u64,
 }
@@ -122,6 +124,7 @@ impl Limits {
             streams: 256,
             resets: 1_000,
             control_frames: 1_000,
+            malformed: 100,
             min_rate: 256,
         }
     }

@@ -129,16 +129,29 @@ async fn a_flood_of_frames_ends_its_connection() {
     let (upstream, gateway) = answering(|settings| {
         settings.limits.control_frames = 100;
         settings.limits.resets = 100;
+        settings.limits.malformed = 100;
     })
     .await;
     // :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
     let headers = |stream: u32| [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat();
     let reset = |stream: u32| [&[0, 0, 4, 3, 0][..], &stream.to_be_bytes(), &[0, 0, 0, 8]].concat();
-    flood(&gateway, |_| b"\0\0\x08\x06\0\0\0\0\0pingping".to_vec()).await;
-    flood(&gateway, |_| b"\0\0\0\x04\0\0\0\0\0".to_vec()).await;
-    flood(&gateway, |number| [headers(2 * number + 1), reset(2 * number + 1)].concat()).await;
+    // Without a path (RFC 9113 §8.3.1), and with a window that grows beyond what there is (§6.9.1).
+    let malformed = |stream: u32| [&[0, 0, 2, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86"].concat();
+    let resets_us = |stream: u32| [&[0, 0, 4, 8, 0][..], &stream.to_be_bytes(), &i32::MAX.to_be_bytes()].concat();
     let refused = r#"net_pingora_connections_refused_total{listener="external-http",reason="flood"}"#;
-    assert_eq!(metric(&gateway, refused).await, "3");
+    let floods: [&dyn Fn(u32) -> Vec<u8>; 5] = [
+        &|_| b"\0\0\x08\x06\0\0\0\0\0pingping".to_vec(),
+        &|_| b"\0\0\0\x04\0\0\0\0\0".to_vec(),
+        &|number| [headers(2 * number + 1), reset(2 * number + 1)].concat(),
+        &|number| malformed(2 * number + 1),
+        &|number| [headers(2 * number + 1), resets_us(2 * number + 1)].concat(),
+    ];
+    for (frame, count) in floods.into_iter().zip(1..) {
+        flood(&gateway, frame).await;
+        // It is counted when the connection has gone.
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(metric(&gateway, refused).await, count.to_string());
+    }
     assert!(upstream.received().len() < 1_000);
 }
 
@@ -191,4 +204,21 @@ async fn an_old_connection_ends_with_its_request() {
         assert!(answer.contains(&format!("connection: {wanted}\r\n")), "{answer}");
         sleep(Duration::from_millis(wait)).await;
     }
+}
+
+#[tokio::test]
+async fn an_old_http2_connection_takes_no_more_requests_and_ends() {
+    let (_upstream, gateway) = answering(|settings| {
+        settings.timeouts.connection_age = Some(Duration::from_millis(200));
+    })
+    .await;
+    let client = Http2::connect(gateway.external).await.unwrap();
+    let get = || Request::get("http://a/").body(bytes::Bytes::new()).unwrap();
+    let (answer, _) = client.send(get()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    sleep(Duration::from_millis(300)).await;
+    // The one that finds it old is served.
+    let (answer, _) = client.send(get()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(client.send(get()).await.is_err());
 }

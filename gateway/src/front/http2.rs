@@ -10,6 +10,7 @@ use pingora_core::protocols::{Digest, Stream};
 use pingora_error::Error;
 use pingora_timeout::{sleep, timeout};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
 
 use super::Connection;
 use super::stream::ClientStream;
@@ -19,13 +20,16 @@ use crate::io::Io;
 use crate::observe::metrics::Refusal;
 use crate::settings::Limits;
 
-/// Malformed streams a connection may send before it is closed, as Pingora's own loop has it.
-const MALFORMED: usize = 32;
+/// Requests a connection may begin until the others have their turn.
+const TURN: usize = 8;
 
 /// Bytes a client may send on one stream before they are forwarded ...
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// ... and on all streams of the connection together.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes a stream's client may leave unsent, beside one part of a response.
+const STREAM_UNSENT: usize = 64 * 1024;
 
 /// How long an idle connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -72,7 +76,7 @@ async fn streams(
     let digest = Arc::new(Digest::default());
     // Held by every open stream, so that its count tells an idle connection.
     let open = Arc::new(());
-    let (mut malformed, mut closing) = (0, false);
+    let (mut begun, mut malformed, mut closing) = (0, 0, false);
     loop {
         let interval = if closing { GOODBYE } else { connection.settings.timeouts.idle };
         if connection.is_old() && !closing {
@@ -81,8 +85,19 @@ async fn streams(
             continue;
         }
         match next(&mut h2, &digest, (closing, interval), &open, worker).await {
-            Event::Accepted(session) => spawn(session, connection, worker, Arc::clone(&open)),
-            Event::Rejected if malformed < MALFORMED => malformed += 1,
+            Event::Accepted(session) => {
+                spawn(session, connection, worker, Arc::clone(&open));
+                begun += 1;
+                if begun % TURN == 0 {
+                    yield_now().await;
+                }
+            }
+            Event::Rejected => {
+                malformed += 1;
+                if malformed > connection.settings.limits.malformed {
+                    return Err(Refusal::Flood);
+                }
+            }
             Event::Draining | Event::Idle if !closing => {
                 closing = true;
                 h2.graceful_shutdown();
@@ -144,6 +159,7 @@ fn options(limits: &Limits) -> H2Options {
         .max_concurrent_streams(limits.streams)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buffer_size(STREAM_WINDOW as usize);
+        .max_send_buffer_size(STREAM_UNSENT)
+        .max_local_error_reset_streams(Some(limits.malformed as usize));
     options
 }
