@@ -79,7 +79,7 @@ impl Outlet {
         .await
     }
 
-    fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(crate) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match self {
             Self::Wire(unsent) => unsent.poll_sent(cx).map(|sent| sent.or_err(ErrorType::WriteError, "while sending")),
             Self::Stream(stream, false) => match ready!(stream.poll_capacity(cx)) {

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};
-use net_pingora_tests::raw::{ScriptedUpstream, talk};
+use net_pingora_tests::raw::{PATIENCE, ScriptedUpstream, read_until, talk};
 use net_pingora_tests::websocket::{Heard, WebSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 
 const HOST: &str = "ws.example";
@@ -124,4 +127,85 @@ async fn a_backend_cannot_make_a_tunnel_of_an_ordinary_request() {
     }
     let seen = upstream.received().concat();
     assert!(!seen.to_lowercase().contains("upgrade") && !seen.contains("/secret"), "{seen}");
+}
+
+const ASKS: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const GRANTS: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// Both ends of a tunnel: the client's, which was told so, and the upstream's, which has said `first` with its grant.
+async fn tunnel(gateway: &TestGateway, listener: &TcpListener, first: &[u8]) -> (TcpStream, TcpStream) {
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(ASKS).await.unwrap();
+    let (mut upstream, _) = listener.accept().await.unwrap();
+    read_until(&mut upstream, |read| read.ends_with(b"\r\n\r\n")).await;
+    upstream.write_all(&[GRANTS, first].concat()).await.unwrap();
+    let granted = read_until(&mut client, |read| read.ends_with(&[b"\r\n\r\n", first].concat())).await;
+    assert!(granted.starts_with("HTTP/1.1 101 "), "{granted}");
+    (client, upstream)
+}
+
+async fn listening() -> (TcpListener, TestGateway) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = TestGateway::start([Route::to("a", listener.local_addr().unwrap())]);
+    (listener, gateway)
+}
+
+#[tokio::test]
+async fn what_comes_along_with_the_grant_is_the_first_of_the_tunnel() {
+    let (listener, gateway) = listening().await;
+    let (mut client, mut upstream) = tunnel(&gateway, &listener, b"welcome").await;
+    upstream.write_all(b"more").await.unwrap();
+    assert_eq!(read_until(&mut client, |read| read.ends_with(b"more")).await, "more");
+    client.write_all(b"thanks").await.unwrap();
+    assert_eq!(read_until(&mut upstream, |read| read.ends_with(b"thanks")).await, "thanks");
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_party_that_leaves_reach_the_other_one() {
+    const LAST: usize = 4 << 20;
+    let (listener, gateway) = listening().await;
+    for upstream_leaves in [true, false] {
+        let (client, upstream) = tunnel(&gateway, &listener, b"").await;
+        let (mut leaves, mut stays) = if upstream_leaves { (upstream, client) } else { (client, upstream) };
+        let leaving = tokio::spawn(async move {
+            leaves.write_all(&vec![b'x'; LAST]).await.unwrap();
+            leaves.shutdown().await.unwrap();
+            leaves.read_to_end(&mut Vec::new()).await
+        });
+        // The gateway's buffers are full before anything is taken.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut heard = Vec::new();
+        timeout(PATIENCE, stays.read_to_end(&mut heard)).await.unwrap().unwrap();
+        assert_eq!(heard.len(), LAST);
+        drop(stays);
+        assert!(timeout(PATIENCE, leaving).await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn both_parties_may_say_much_before_they_listen() {
+    const MUCH: usize = 8 << 20;
+    let (listener, gateway) = listening().await;
+    let (client, upstream) = tunnel(&gateway, &listener, b"").await;
+    let talks = |stream: TcpStream| async move {
+        let (mut reading, mut writing) = stream.into_split();
+        let much = vec![b'x'; MUCH];
+        let mut heard = vec![0; MUCH];
+        let both = async { tokio::join!(writing.write_all(&much), reading.read_exact(&mut heard)) };
+        let (said, heard) = timeout(PATIENCE, both).await.expect("it goes on");
+        said.unwrap();
+        heard.unwrap()
+    };
+    assert_eq!(tokio::join!(talks(client), talks(upstream)), (MUCH, MUCH));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_loses_its_tunnel() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", listener.local_addr().unwrap())], |settings| {
+        settings.timeouts.stall = Duration::from_millis(300);
+    });
+    let (_client, mut upstream) = tunnel(&gateway, &listener, b"").await;
+    let endless = async { while upstream.write_all(&[0; 1 << 12]).await.is_ok() {} };
+    assert!(timeout(PATIENCE, endless).await.is_ok(), "the upstream is freed");
 }

@@ -14,10 +14,14 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_timeout::timeout;
 use tokio::io::AsyncReadExt;
 
-use crate::front::Tunnel;
+use super::record::Exchanged;
+use crate::front::Grant;
 use crate::outlet::Outlet;
 use crate::pace::Pace;
 use crate::wire::Unsent;
+
+/// Status of a client that left before the answer, as nginx counts it.
+const CLIENT_LEFT: u16 = 499;
 
 /// The client's side of an exchange.
 pub(crate) struct Downstream {
@@ -26,24 +30,37 @@ pub(crate) struct Downstream {
     pub(super) outlet: Outlet,
     /// Bytes of the response's body.
     pub(super) sent: u64,
-    /// Opened when a WebSocket is granted that the request asks for.
-    pub(super) tunnel: Option<Tunnel>,
+    /// Given when an upstream agrees to the WebSocket that the request asks for.
+    pub(super) grant: Option<Grant>,
 }
 
 impl Downstream {
     /// A request on an HTTP/1 connection, its head read.
-    pub(crate) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, tunnel: Option<Tunnel>) -> Self {
-        Self { session: Box::new(ServerSession::H1(session)), outlet: Outlet::Wire(unsent), sent: 0, tunnel }
+    pub(crate) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, grant: Option<Grant>) -> Self {
+        Self { session: Box::new(ServerSession::H1(session)), outlet: Outlet::Wire(unsent), sent: 0, grant }
     }
 
     /// A request on an HTTP/2 stream.
     pub(crate) fn http2(session: Http2Session) -> Self {
-        Self { session: Box::new(ServerSession::H2(session)), outlet: Outlet::Nothing, sent: 0, tunnel: None }
+        Self { session: Box::new(ServerSession::H2(session)), outlet: Outlet::Nothing, sent: 0, grant: None }
     }
 
     /// The request's head.
     pub(super) fn request(&self) -> &RequestHeader {
         self.session.req_header()
+    }
+
+    /// What was said on this side.
+    pub(super) fn exchanged(&self) -> Exchanged<'_> {
+        let request = self.request();
+        Exchanged {
+            method: &request.method,
+            uri: &request.uri,
+            version: request.version,
+            status: self.session.response_written().map_or(CLIENT_LEFT, |response| response.status.as_u16()),
+            bytes_in: self.session.body_bytes_read() as u64,
+            bytes_out: self.sent,
+        }
     }
 
     /// Whether a response has begun that is not merely informational.
@@ -115,6 +132,12 @@ impl Downstream {
         Some(self.session.finish().await.ok()??.into_parts().0)
     }
 
+    /// The connection, once nothing of HTTP follows on it; HTTP/2 has none of its own for a request.
+    pub(super) fn into_parts(self) -> Option<(Stream, Outlet)> {
+        let ServerSession::H1(session) = *self.session else { return None };
+        Some((session.into_inner(), self.outlet))
+    }
+
     /// After a failure: sends what was written, within `limit`, and ends the connection. A response that was
     /// broken off (`whole` is false) must not look complete: its connection just ends.
     pub(super) async fn close(mut self, whole: bool, limit: Duration) {
@@ -124,18 +147,21 @@ impl Downstream {
         }
     }
 
-    /// Says goodbye, and takes what a client still sends, so that the kernel does not throw our last words
-    /// away with a reset (RFC 9112 §9.6).
     async fn end(mut self, limit: Duration) {
         let read = self.session.is_body_done();
         let ServerSession::H1(session) = *self.session else { return };
-        let mut stream = session.into_inner();
-        let goodbye = async {
-            stream.shutdown().await;
-            let mut unread = [0; 4096];
-            while !read && stream.read(&mut unread).await.is_ok_and(|length| length > 0) {}
-        };
-        // A client that has left, or takes nothing, is told nothing.
-        let _ = timeout(limit, goodbye).await;
+        goodbye(session.into_inner(), read, limit).await;
     }
+}
+
+/// Says goodbye, and, unless all of it was `read`, takes what the peer still sends, so that the kernel does not throw
+/// our last words away with a reset (RFC 9112 §9.6).
+pub(super) async fn goodbye(mut stream: Stream, read: bool, limit: Duration) {
+    let goodbye = async {
+        stream.shutdown().await;
+        let mut unread = [0; 4096];
+        while !read && stream.read(&mut unread).await.is_ok_and(|length| length > 0) {}
+    };
+    // A peer that has left, or takes nothing, is told nothing.
+    let _ = timeout(limit, goodbye).await;
 }

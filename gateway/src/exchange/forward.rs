@@ -6,17 +6,20 @@ use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
 use super::context::Context;
 use super::downstream::Downstream;
 use super::outgoing::Outgoing;
-use super::pump::Pump;
+use super::pump::{End, Pump};
 use super::retry;
 use super::serve::Exchange;
 use super::told::Told;
 use crate::upstream::{self, Choice, Upstream};
 
-/// Forwards the request until an upstream has responded, or none will.
-pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
+/// Forwards the request until an upstream has responded, or none will; the upstream when a tunnel to it begins.
+pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
     down.session.enable_retry_buffering();
     loop {
-        let Err(mut error) = attempt(exchange, down, ctx).await else { return Ok(()) };
+        let mut error = match attempt(exchange, down, ctx).await {
+            Ok(joined) => return Ok(joined),
+            Err(error) => error,
+        };
         if !may_try_again(down, ctx, &mut error) {
             return Err(error);
         }
@@ -25,13 +28,13 @@ pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mu
     }
 }
 
-async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
+async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
     // Whatever ends this attempt says nothing of the one before.
     (ctx.unconnected, ctx.reused, ctx.others) = (false, false, false);
     ctx.attempts += 1;
     let choice = choose(exchange, down, ctx).await?;
     let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
-    let silent = down.tunnel.is_some();
+    let silent = down.grant.is_some();
     let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
         biased;
@@ -45,14 +48,15 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     })?;
     ctx.reused = up.reused;
     match converse(exchange, down, &mut up, ctx, outgoing).await {
-        Ok(true) => exchange.connections.keep(&choice, up).await,
-        Ok(false) => {}
+        Ok(End::Switched) => return Ok(Some(up)),
+        Ok(End::Reusable) => exchange.connections.keep(&choice, up).await,
+        Ok(End::Spent) => {}
         Err(error) => {
             give_up(&mut up, &error);
             return Err(error);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The upstream of this attempt.
@@ -69,21 +73,21 @@ async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Re
         }
     };
     // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
-    ctx.protocol = if down.tunnel.is_some() { Protocol::Http1 } else { choice.protocol };
+    ctx.protocol = if down.grant.is_some() { Protocol::Http1 } else { choice.protocol };
     ctx.others = choice.others;
     ctx.upstream = Some(choice.endpoint.address);
     ctx.in_flight = Some(choice.endpoint.enter());
     Ok(choice)
 }
 
-/// Request there and response back; says whether the connection is fit for another request.
+/// Request there and response back.
 async fn converse(
     exchange: &Exchange,
     down: &mut Downstream,
     up: &mut Upstream,
     ctx: &mut Context,
     outgoing: Outgoing,
-) -> Result<bool> {
+) -> Result<End> {
     if outgoing.waits {
         // Pingora reads no 1xx from an HTTP/2 upstream: we let the client go on ourselves.
         down.session.write_continue_response().await.map_err(Error::into_down)?;

@@ -1,8 +1,8 @@
 //! One request, from its head to the last byte of its response.
 //!
 //! `serve` leads through it: `decide` routes, `forward` tries upstreams, `outgoing` makes the head
-//! an upstream sees and `response` the one the client sees, `pump` carries the bodies, `retry` says whether
-//! to try again, `answer` speaks when the gateway answers itself, `record` counts and logs.
+//! an upstream sees and `response` the one the client sees, `pump` carries the bodies, `tunnel` what is no
+//! HTTP any more, `retry` says whether to try again, `answer` speaks when the gateway answers itself, `record` counts and logs.
 //!
 //! Rules of headers: `headers` has what a request loses and gets, `hop_by_hop` what is for neighbours only in
 //! either direction, `outgoing` and `response` what a change of protocol asks for.
@@ -21,8 +21,9 @@ mod response;
 mod retry;
 mod serve;
 mod told;
+mod tunnel;
 
 pub(crate) use answer::body;
 pub(crate) use downstream::Downstream;
 pub(crate) use headers::new_request_id;
-pub(crate) use serve::Exchange;
+pub(crate) use serve::{After, Exchange};

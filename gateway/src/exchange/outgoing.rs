@@ -32,7 +32,7 @@ impl Outgoing {
         let mut head = Box::new(down.request().clone());
         // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
         if head.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
-            hop_by_hop::remove_from_request(&mut head, down.tunnel.is_some()).map_err(Error::into_down)?;
+            hop_by_hop::remove_from_request(&mut head, down.grant.is_some()).map_err(Error::into_down)?;
         }
         headers::forwarded(&mut head, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id)?;
         if let Some(hop) = ctx.last_hop()

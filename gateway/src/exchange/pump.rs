@@ -26,13 +26,15 @@ pub(super) struct Pump<'a> {
     sending: Sending,
     /// Whether the whole response was passed on.
     responded: bool,
+    /// Whether the upstream has agreed to speak something else than HTTP from now on, and the client was told.
+    switched: bool,
     late: Late,
     /// Bytes carried since others had their turn.
     turn: usize,
 }
 
 /// Bytes after which others have their turn: nobody's large body may keep a worker.
-const TURN: usize = 256 * 1024;
+pub(super) const TURN: usize = 256 * 1024;
 
 /// Since when each party is waited for.
 #[derive(Default)]
@@ -54,6 +56,16 @@ enum Sending {
     Ended,
     /// The upstream takes no more of it. It may yet have answered.
     Refused,
+}
+
+/// How an exchange has ended.
+pub(super) enum End {
+    /// The upstream is fit for another request.
+    Reusable,
+    /// It is not.
+    Spent,
+    /// What follows is no HTTP any more.
+    Switched,
 }
 
 /// What happens next.
@@ -84,7 +96,7 @@ impl Slow {
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
@@ -98,17 +110,27 @@ impl<'a> Pump<'a> {
         ctx: &'a mut Context,
         draining: &'a watch::Receiver<bool>,
     ) -> Self {
-        Self { down, up, ctx, draining, sending: Sending::Open, responded: false, late: Late::default(), turn: 0 }
+        Self {
+            down,
+            up,
+            ctx,
+            draining,
+            sending: Sending::Open,
+            responded: false,
+            switched: false,
+            late: Late::default(),
+            turn: 0,
+        }
     }
 
-    /// Carries both bodies until the response has ended; says whether the upstream is fit for another request.
-    /// Nobody needs what is missing of the request then, as Envoy has it.
-    pub(super) async fn run(mut self) -> Result<bool> {
+    /// Carries both bodies until the response has ended. Nobody needs what is missing of the request then, as Envoy
+    /// has it.
+    pub(super) async fn run(mut self) -> Result<End> {
         // An earlier attempt may have read some of the body.
         let known = self.down.session.get_retry_buffer();
         let ended = self.down.session.is_body_done();
         self.send(known.unwrap_or_default(), ended).await;
-        while !self.responded {
+        while !self.responded && !self.switched {
             if self.turn >= TURN {
                 self.turn = 0;
                 yield_now().await;
@@ -121,7 +143,11 @@ impl<'a> Pump<'a> {
                 Event::TooSlow(error) => return Err(error),
             }
         }
-        Ok(self.sending == Sending::Ended && !self.up.was_upgraded())
+        Ok(match (self.responded, self.switched) {
+            (true, false) if self.sending == Sending::Ended => End::Reusable,
+            (true, _) => End::Spent,
+            (false, _) => End::Switched,
+        })
     }
 
     /// Waits for whatever happens first. A party is asked for more only when the other one can take it.
@@ -160,10 +186,9 @@ impl<'a> Pump<'a> {
         first.map_or((None, Slow::Client), |(until, who)| (Some(until), who))
     }
 
-    /// Passes a part of the request's body on; `None` when the client has left an upgraded connection.
+    /// Passes a part of the request's body on.
     async fn pass(&mut self, part: Option<Bytes>) {
         let ended = part.is_none() || self.down.session.is_body_done();
-        self.responded |= part.is_none() && self.up.was_upgraded();
         self.send(part.unwrap_or_default(), ended).await;
     }
 
@@ -223,7 +248,7 @@ impl<'a> Pump<'a> {
     async fn deliver_head(&mut self, mut head: Box<ResponseHeader>, end: bool) -> Result<()> {
         self.ctx.responded.get_or_insert_with(std::time::Instant::now);
         let request = self.down.request();
-        response::for_client(&mut head, request, self.down.tunnel.is_some(), end)?;
+        response::for_client(&mut head, request, self.down.grant.is_some(), end)?;
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let interim = head.status.is_informational() && !switches;
         // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
@@ -235,10 +260,9 @@ impl<'a> Pump<'a> {
         }
         self.responded = end && !interim;
         self.down.begin(head, self.responded).await.map_err(Error::into_down)?;
-        if let Some(tunnel) = self.down.tunnel.as_ref().filter(|_| switches) {
-            tunnel.open();
-            // What the client sends from now on is no body of a request.
-            self.sending = Sending::Open;
+        if let Some(grant) = self.down.grant.as_ref().filter(|_| switches) {
+            grant.give();
+            self.switched = true;
         }
         Ok(())
     }

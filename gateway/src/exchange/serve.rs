@@ -7,6 +7,7 @@ use http::Method;
 use net_pingora_routing::TableCell;
 use pingora_core::protocols::Stream;
 use pingora_error::{Error, Result};
+use pingora_http::RequestHeader;
 use tokio::sync::watch;
 
 use super::context::Context;
@@ -14,12 +15,13 @@ use super::decide::{Verdict, decide};
 use super::downstream::Downstream;
 use super::headers::Trust;
 use super::told::Told;
+use super::tunnel::Tunnel;
 use super::{answer, forward, headers, record, retry};
 use crate::front::Connection;
 use crate::observe::Observer;
 use crate::observe::answers::{Answer, Reason};
 use crate::observe::metrics::Counted;
-use crate::upstream::{Connections, Names};
+use crate::upstream::{Connections, Names, Upstream};
 
 /// What all requests of a worker are served with.
 pub(crate) struct Exchange {
@@ -30,46 +32,64 @@ pub(crate) struct Exchange {
     pub(crate) draining: watch::Receiver<bool>,
 }
 
+/// What becomes of a client's connection after a request.
+pub(crate) enum After {
+    /// Another request may follow.
+    Request(Stream),
+    /// It is joined to an upstream's.
+    Tunnel(Box<Tunnel>),
+    /// It has ended.
+    Nothing,
+}
+
 impl Exchange {
-    /// Serves a request whose head was read; gives back the stream if another one may follow on it.
-    pub(crate) async fn serve(&self, connection: &Arc<Connection>, mut down: Downstream) -> Option<Stream> {
+    /// Serves a request whose head was read.
+    pub(crate) async fn serve(&self, connection: &Arc<Connection>, mut down: Downstream) -> After {
         let mut ctx = Context::new(Arc::clone(connection), Counted::new(&self.observer.metrics.requests_in_flight));
         if *self.draining.borrow() || connection.is_old() {
             down.session.set_keepalive(None);
         }
         let served = self.respond(&mut down, &mut ctx).await;
+        if let Ok(Some(up)) = served {
+            return Tunnel::new(down, up, ctx, &self.observer).map_or(After::Nothing, After::Tunnel);
+        }
         if let Err(error) = &served {
             tracing::debug!(error = %Told(error), "request failed");
             self.fail(&mut down, &mut ctx, error).await;
         }
-        record::record(&self.observer, &down, &ctx);
+        record::record(&self.observer, &ctx, &down.exchanged());
         let limit = connection.settings.timeouts.head;
         if served.is_ok() {
-            return down.reuse(connection.settings.pace(), limit).await;
+            return down.reuse(connection.settings.pace(), limit).await.map_or(After::Nothing, After::Request);
         }
         down.close(ctx.answer.is_some(), limit).await;
-        None
+        After::Nothing
     }
 
-    async fn respond(&self, down: &mut Downstream, ctx: &mut Context) -> Result<()> {
-        let request = down.session.req_header_mut();
+    /// Responds to a request; the upstream when it is to be joined to the client.
+    async fn respond(&self, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
+        match self.route(down.session.req_header_mut(), ctx) {
+            Verdict::Forward(hops) => {
+                ctx.hops = hops;
+                return forward::forward(self, down, ctx).await;
+            }
+            Verdict::Redirect(location) => self.answer(down, ctx, Reason::Redirect, Some(&location), None).await?,
+            Verdict::Refuse(reason) => self.answer(down, ctx, reason, None, None).await?,
+        }
+        Ok(None)
+    }
+
+    fn route(&self, request: &mut RequestHeader, ctx: &mut Context) -> Verdict {
         ctx.host = headers::host_value(request);
         ctx.request_id = Trust::of(&ctx.connection).request_id(request);
         if request.method == Method::CONNECT {
-            return self.answer(down, ctx, Reason::Connect, None, None).await;
+            return Verdict::Refuse(Reason::Connect);
         }
         if self.is_overloaded(&ctx.connection) {
-            return self.answer(down, ctx, Reason::Overloaded, None, None).await;
+            return Verdict::Refuse(Reason::Overloaded);
         }
         headers::strip(request, &ctx.connection);
-        match decide(&self.table, &ctx.connection, request) {
-            Verdict::Forward(hops) => {
-                ctx.hops = hops;
-                forward::forward(self, down, ctx).await
-            }
-            Verdict::Redirect(location) => self.answer(down, ctx, Reason::Redirect, Some(&location), None).await,
-            Verdict::Refuse(reason) => self.answer(down, ctx, reason, None, None).await,
-        }
+        decide(&self.table, &ctx.connection, request)
     }
 
     fn is_overloaded(&self, connection: &Connection) -> bool {

@@ -15,7 +15,7 @@ use super::absolute::in_origin_form;
 use super::head::{HeadScanner, Progress};
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
-use crate::exchange::{self, Downstream};
+use crate::exchange::{self, After, Downstream};
 use crate::io::Io;
 use crate::observe::answers::{Answer, Reason};
 use crate::settings::LiveSettings;
@@ -55,34 +55,42 @@ where
             Head::Refused(reason) => return refuse(&mut stream.0, reason, &connection, worker).await,
         };
         // Boxed: what a request needs is many times what an idle connection keeps.
-        let Some(same) = Box::pin(request(stream, head, &unsent, &connection, worker)).await else { return };
-        stream = same;
+        match Box::pin(request(stream, head, &unsent, &connection, worker)).await {
+            After::Request(same) => match ours(same) {
+                Some(same) => stream = same,
+                None => return,
+            },
+            After::Tunnel(tunnel) => return Box::pin(tunnel.run()).await,
+            After::Nothing => return,
+        }
     }
 }
 
 /// A client's stream in the box that Pingora wants it in.
 type Boxed<T> = Box<Io<ClientStream<Wire<T>>>>;
 
-/// Serves one request; gives back the stream if another one may follow on it.
+/// Serves one request.
 async fn request<T>(
     stream: Boxed<T>,
     head: BytesMut,
     unsent: &Arc<dyn Unsent>,
     connection: &Arc<Connection>,
     worker: &Arc<WorkerContext>,
-) -> Option<Boxed<T>>
+) -> After
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
-    let tunnel = stream.0.tunnel();
+    let grant = stream.0.grant();
     match parse(stream, in_origin_form(head)).await {
         Parsed::Request(session) => {
-            let down = Downstream::http1(session, Arc::clone(unsent), tunnel);
-            worker.exchange.serve(connection, down).await.and_then(ours)
+            let down = Downstream::http1(session, Arc::clone(unsent), grant);
+            worker.exchange.serve(connection, down).await
         }
         Parsed::Refused(stream) => {
-            refuse(&mut ours::<T>(stream)?.0, Reason::BadRequest, connection, worker).await;
-            None
+            if let Some(mut stream) = ours::<T>(stream) {
+                refuse(&mut stream.0, Reason::BadRequest, connection, worker).await;
+            }
+            After::Nothing
         }
     }
 }

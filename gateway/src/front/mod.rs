@@ -26,6 +26,6 @@ pub(crate) use connection::Connection;
 pub use listen::BindError;
 pub(crate) use listen::{Listening, bind};
 pub(crate) use permit::Permits;
-pub(crate) use stream::Tunnel;
+pub(crate) use stream::Grant;
 pub(crate) use tls::Acceptors;
 pub(crate) use worker::Worker;

@@ -36,24 +36,24 @@ enum Gate {
     /// Those up to the end of the chunked body.
     Chunked(ChunkScanner),
     /// None before the request is granted, then all of them.
-    Tunnel(Tunnel),
+    Granted(Grant),
     /// All of them, as frames of HTTP/2 that are counted.
     Frames(Box<FrameScanner>),
     /// None: the request is complete. That the client leaves is still told.
     Closed,
 }
 
-/// Opens a stream once its WebSocket was granted; what the client has sent before waits.
+/// Opens a stream once the WebSocket it asks for is granted; what the client has sent before waits.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tunnel(Arc<AtomicBool>);
+pub(crate) struct Grant(Arc<AtomicBool>);
 
-impl Tunnel {
+impl Grant {
     /// Lets all bytes pass from now on.
-    pub(crate) fn open(&self) {
+    pub(crate) fn give(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_open(&self) -> bool {
+    fn is_given(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -103,14 +103,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientStream<T> {
             Framing::Empty => Gate::Closed,
             Framing::Length(length) => Gate::Length(length),
             Framing::Chunked => Gate::Chunked(ChunkScanner::default()),
-            Framing::Upgrade => Gate::Tunnel(Tunnel::default()),
+            Framing::Upgrade => Gate::Granted(Grant::default()),
         };
         if length == self.waiting.len() { std::mem::take(&mut self.waiting) } else { self.waiting.split_to(length) }
     }
 
-    /// The tunnel that the current request asks for.
-    pub(super) fn tunnel(&self) -> Option<Tunnel> {
-        if let Gate::Tunnel(tunnel) = &self.gate { Some(tunnel.clone()) } else { None }
+    /// What the current request asks for.
+    pub(super) fn grant(&self) -> Option<Grant> {
+        if let Gate::Granted(grant) = &self.gate { Some(grant.clone()) } else { None }
     }
 
     /// Sends the connection's last bytes and takes what the client still has to say, so that the
@@ -181,7 +181,7 @@ impl Gate {
     fn is_closed(&self) -> bool {
         match self {
             Self::Closed => true,
-            Self::Tunnel(tunnel) => !tunnel.is_open(),
+            Self::Granted(grant) => !grant.is_given(),
             Self::Open | Self::Length(_) | Self::Chunked(_) | Self::Frames(_) => false,
         }
     }
@@ -196,7 +196,7 @@ impl Gate {
     /// How many of the bytes just read belong to the request; closes after its last one.
     fn pass(&mut self, read: &[u8]) -> io::Result<usize> {
         let (wanted, ended) = match self {
-            Self::Open | Self::Tunnel(_) => (read.len(), false),
+            Self::Open | Self::Granted(_) => (read.len(), false),
             Self::Frames(scanner) => {
                 scanner.received(read).map_err(invalid)?;
                 (read.len(), false)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::protocols::http::v1::client::HttpSession as Http1Session;
 use pingora_core::protocols::http::v2::client::Http2Session;
@@ -59,7 +60,6 @@ impl Upstream {
         }
         match &mut self.session {
             Session::Http1(session) => {
-                session.maybe_upgrade_body_writer();
                 session.write_body(&data).await?;
                 Ok(())
             }
@@ -70,7 +70,6 @@ impl Upstream {
     /// Ends the request's body, once.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         if let Session::Http1(session) = &mut self.session {
-            session.maybe_upgrade_body_writer();
             session.finish_body().await?;
         } else if matches!(self.outlet, Outlet::Stream(_, false)) {
             self.outlet.send(Bytes::new(), true)?;
@@ -78,9 +77,10 @@ impl Upstream {
         Ok(())
     }
 
-    /// Whether the upstream has agreed to speak something else than HTTP from now on.
-    pub(crate) fn was_upgraded(&self) -> bool {
-        matches!(&self.session, Session::Http1(session) if session.was_upgraded())
+    /// The connection, once nothing of HTTP follows on it; HTTP/2 has none of its own for a request.
+    pub(crate) fn into_parts(self) -> Option<(Stream, Outlet)> {
+        let Session::Http1(session) = self.session else { return None };
+        Some((session.into_inner(), self.outlet))
     }
 
     /// Tells the upstream that nobody waits for its response any more.

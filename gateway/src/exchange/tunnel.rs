@@ -1,0 +1,170 @@
+//! A connection whose parties speak something else than HTTP: bytes in both directions.
+//!
+//! Pingora's sessions, and what the request needed, are gone: most tunnels are silent most of the time.
+
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll, ready};
+use std::time::Duration;
+
+use http::{Method, StatusCode, Uri, Version};
+use pingora_core::protocols::Stream;
+use pingora_error::{Error, ErrorType, OrErr, Result};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::downstream::{Downstream, goodbye};
+use super::pump::{TURN, until};
+use super::record::{Exchanged, record};
+use super::told::Told;
+use crate::observe::Observer;
+use crate::outlet::Outlet;
+use crate::pace::{Pace, Waiting};
+use crate::upstream::Upstream;
+
+/// Bytes that are carried at once.
+const PART: usize = 16 * 1024;
+
+/// A client's connection joined to an upstream's.
+pub(crate) struct Tunnel {
+    client: End,
+    upstream: End,
+    asked: (Method, Uri, Version),
+    ctx: Context,
+    observer: Arc<Observer>,
+}
+
+/// One end of a tunnel.
+struct End {
+    /// Takes every byte at once, see [`crate::wire`].
+    stream: Stream,
+    /// What was written to it and is not sent.
+    outlet: Outlet,
+    late: Waiting,
+    /// Bytes that came from it.
+    brought: u64,
+}
+
+impl Tunnel {
+    /// Joins the ends of a request that asked for it, when the upstream has agreed.
+    pub(super) fn new(down: Downstream, up: Upstream, ctx: Context, observer: &Arc<Observer>) -> Option<Box<Self>> {
+        let request = down.request();
+        let asked = (request.method.clone(), request.uri.clone(), request.version);
+        let (client, upstream) = (End::new(down.into_parts()?), End::new(up.into_parts()?));
+        Some(Box::new(Self { client, upstream, asked, ctx, observer: Arc::clone(observer) }))
+    }
+
+    /// Carries bytes until a party leaves, and then to the other one what was said before.
+    pub(crate) async fn run(mut self: Box<Self>) {
+        let carried = self.carry().await;
+        self.record();
+        match carried {
+            Ok(()) => (*self).close().await,
+            Err(error) => tracing::debug!(error = %Told(&error), "tunnel broken off"),
+        }
+    }
+
+    async fn carry(&mut self) -> Result<()> {
+        let mut turn = 0;
+        loop {
+            if turn >= TURN {
+                turn = 0;
+                yield_now().await;
+            }
+            let deadline = self.deadline();
+            let carried = tokio::select! {
+                carried = poll_fn(|cx| self.poll_carry(cx)) => carried?,
+                () = until(deadline), if deadline.is_some() => return self.stalled(),
+            };
+            if carried == 0 {
+                return Ok(());
+            }
+            turn += carried;
+        }
+    }
+
+    /// Carries what has come, in both directions; 0 when a party has left.
+    fn poll_carry(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<usize>> {
+        let up = self.client.poll_bring(&mut self.upstream, cx)?;
+        let down = self.upstream.poll_bring(&mut self.client, cx)?;
+        match (up, down) {
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+            (Poll::Ready(0), _) | (_, Poll::Ready(0)) => Poll::Ready(Ok(0)),
+            (Poll::Ready(carried), Poll::Pending) | (Poll::Pending, Poll::Ready(carried)) => Poll::Ready(Ok(carried)),
+            (Poll::Ready(up), Poll::Ready(down)) => Poll::Ready(Ok(up + down)),
+        }
+    }
+
+    /// When a party that is to take something will have been too slow.
+    fn deadline(&mut self) -> Option<Instant> {
+        let pace = self.ctx.connection.settings.pace();
+        let ends = [&mut self.client, &mut self.upstream];
+        ends.into_iter().filter_map(|end| end.deadline(pace)).min()
+    }
+
+    fn stalled(&mut self) -> Result<()> {
+        if self.client.outlet.is_clear() {
+            return Error::e_explain(ErrorType::WriteTimedout, "the upstream takes too little").map_err(Error::into_up);
+        }
+        self.observer.metrics.stalled_clients.inc();
+        Error::e_explain(ErrorType::WriteTimedout, "the client takes too little").map_err(Error::into_down)
+    }
+
+    fn record(&self) {
+        let (method, uri, version) = &self.asked;
+        let exchanged = Exchanged {
+            method,
+            uri,
+            version: *version,
+            status: StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+            bytes_in: self.client.brought,
+            bytes_out: self.upstream.brought,
+        };
+        record(&self.observer, &self.ctx, &exchanged);
+    }
+
+    async fn close(self) {
+        let Self { client, upstream, ctx, .. } = self;
+        let settings = &ctx.connection.settings;
+        let (pace, limit) = (settings.pace(), settings.timeouts.head);
+        tokio::join!(client.close(pace, limit), upstream.close(pace, limit));
+    }
+}
+
+impl End {
+    fn new((stream, outlet): (Stream, Outlet)) -> Self {
+        Self { stream, outlet, late: Waiting::default(), brought: 0 }
+    }
+
+    /// Brings a part of what has come from this end to the other one, if that takes more; 0 when there will be none.
+    fn poll_bring(&mut self, to: &mut Self, cx: &mut task::Context<'_>) -> Poll<Result<usize>> {
+        ready!(to.outlet.poll_clear(cx))?;
+        let mut space = [MaybeUninit::uninit(); PART];
+        let mut part = ReadBuf::uninit(&mut space);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part));
+        read.or_err(ErrorType::ReadError, "from a tunnel")?;
+        if !part.filled().is_empty() {
+            self.brought += part.filled().len() as u64;
+            let written = ready!(Pin::new(&mut to.stream).poll_write(cx, part.filled()));
+            written.or_err(ErrorType::WriteError, "to a tunnel")?;
+            let begun = ready!(Pin::new(&mut to.stream).poll_flush(cx));
+            begun.or_err(ErrorType::WriteError, "to a tunnel")?;
+        }
+        Poll::Ready(Ok(part.filled().len()))
+    }
+
+    fn deadline(&mut self, pace: Pace) -> Option<Instant> {
+        let waited_for = !self.outlet.is_clear();
+        self.late.until(waited_for, self.outlet.taken(), pace)
+    }
+
+    async fn close(mut self, pace: Pace, limit: Duration) {
+        if self.outlet.drain(pace).await.is_ok() {
+            goodbye(self.stream, false, limit).await;
+        }
+    }
+}
