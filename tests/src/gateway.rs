@@ -104,7 +104,7 @@ pub fn endpoints(addresses: impl IntoIterator<Item = SocketAddr>) -> Target {
     Target::Endpoints(EndpointSet::new(addresses, &EndpointSet::default()))
 }
 
-/// A gateway that ends with the test.
+/// A gateway that ends with the test, which it fails if there was a panic nobody has [`forgiven`](Self::forgive).
 #[derive(Debug)]
 pub struct TestGateway {
     /// Address of the external HTTP listener.
@@ -178,10 +178,22 @@ impl TestGateway {
         }
     }
 
+    /// Panics that connections and streams have had, which no longer fail the test.
+    pub fn forgive(&self) -> u64 {
+        self.running.as_ref().map_or(0, |running| {
+            let panics = &running.metrics().panics;
+            let seen = panics.get();
+            panics.reset();
+            seen
+        })
+    }
+
     /// Drains the gateway.
     pub async fn drain(&mut self) {
         if let Some(running) = self.running.take() {
+            let metrics = Arc::clone(running.metrics());
             running.drain().await;
+            assert_eq!(metrics.panics.get(), 0, "panics in the gateway");
         }
     }
 }
@@ -189,7 +201,9 @@ impl TestGateway {
 impl Drop for TestGateway {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
+            let metrics = Arc::clone(running.metrics());
             running.stop();
+            assert!(std::thread::panicking() || metrics.panics.get() == 0, "panics in the gateway");
         }
     }
 }

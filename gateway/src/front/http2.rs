@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::yield_now;
 
 use super::Connection;
+use super::contained::contained;
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use crate::exchange::Downstream;
@@ -145,11 +146,13 @@ async fn idle(open: &Arc<()>, interval: Duration) {
 }
 
 fn spawn(session: HttpSession, connection: &Arc<Connection>, worker: &Arc<WorkerContext>, open: Arc<()>) {
+    let observer = Arc::clone(&worker.observer);
     let (connection, worker) = (Arc::clone(connection), Arc::clone(worker));
-    tokio::spawn(async move {
+    let serving = async move {
         worker.exchange.serve(&connection, Downstream::http2(session)).await;
         drop(open);
-    });
+    };
+    tokio::spawn(contained(serving, observer));
 }
 
 fn options(limits: &Limits) -> H2Options {

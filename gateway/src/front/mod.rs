@@ -7,6 +7,7 @@ mod absolute;
 mod addresses;
 mod chunks;
 mod connection;
+mod contained;
 mod frames;
 #[cfg(test)]
 mod fuzz;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::addresses::Addresses;
 use super::connection;
+use super::contained::contained;
 use super::permit::Permits;
 use super::tls::Acceptors;
 use crate::StartError;
@@ -133,11 +134,13 @@ async fn accept(
                 };
                 let (listener, metrics, worker) = (Arc::clone(&listener), metrics.clone(), Arc::clone(&worker));
                 let open = Counted::new(&metrics.open);
-                tokio::spawn(async move {
+                let observer = Arc::clone(&worker.observer);
+                let serving = async move {
                     prepare(&stream);
                     connection::serve(stream, peer, &listener, &metrics, &worker).await;
                     drop((permit, open));
-                });
+                };
+                tokio::spawn(contained(serving, observer));
             }
             Err(error) => {
                 tracing::warn!(%error, listener = listener.name, "cannot accept");

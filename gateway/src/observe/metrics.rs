@@ -59,6 +59,8 @@ pub struct Metrics {
     pub retries: IntCounter,
     /// Requests whose client took too little of the response.
     pub stalled_clients: IntCounter,
+    /// Connections and streams that a panic has ended.
+    pub panics: IntCounter,
     /// What DNS was asked for ExternalName Services.
     pub dns: DnsMetrics,
     registry: Registry,
@@ -157,6 +159,7 @@ impl Metrics {
                 "net_pingora_stalled_clients_total",
                 "Requests given up because their client took too little of the response.",
             )?,
+            panics: counter("net_pingora_panics_total", "Connections and streams that a panic has ended: bugs.")?,
             dns: DnsMetrics::new(&registry)?,
             answers: Reason::ALL
                 .map(|reason| answers.with_label_values(&[reason.name(), &reason.status().to_string()])),
