@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use anyhow::bail;
-use net_pingora_config::{KeyFault, LiveArgs, Overlaid, SecretName, TlsArgs, overlaid};
+use net_pingora_config::{KeyFault, LiveArgs, Memory, Overlaid, SecretName, TlsArgs, overlaid};
 use net_pingora_controller::api::FieldFault;
 use net_pingora_controller::{Configure, Configured, DefaultCertificates};
-use net_pingora_gateway::settings::{Limits, LiveSettings, SettingsCell, Timeouts};
+use net_pingora_gateway::settings::{Limits, LiveSettings, MemoryCap, SettingsCell, Timeouts};
 use net_pingora_routing::ObjectKey;
 use net_pingora_tls::Policy;
 
@@ -67,6 +67,7 @@ pub(crate) fn of_traffic(args: &LiveArgs) -> LiveSettings {
             resets: limits.max_resets.get(),
             control_frames: limits.max_control_frames.get(),
             malformed: limits.max_malformed.get(),
+            memory: memory_cap(limits.max_memory),
             min_rate: limits.min_rate.get(),
         },
         timeouts: Timeouts {
@@ -89,6 +90,14 @@ pub(crate) fn of_traffic(args: &LiveArgs) -> LiveSettings {
         proxy_protocol: args.forward.networks().to_vec(),
         trusted_hops: args.forward.trusted_hops,
         access_log: args.access_log,
+    }
+}
+
+fn memory_cap(memory: Memory) -> MemoryCap {
+    match memory {
+        Memory::Auto => MemoryCap::Auto,
+        Memory::Off => MemoryCap::Off,
+        Memory::Bytes(bytes) => MemoryCap::Bytes(bytes),
     }
 }
 

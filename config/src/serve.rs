@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::{ClusterArgs, Deadline, Listen, LiveArgs, SourceArgs, address, deadline};
+use crate::{ClusterArgs, Deadline, Listen, LiveArgs, Memory, SourceArgs, address, deadline};
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
@@ -205,6 +205,13 @@ pub struct LimitArgs {
     /// Malformed streams on one HTTP/2 connection, and streams whose client makes us reset them; more end it
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_MALFORMED", default_value = "100")]
     pub max_malformed: NonZeroU32,
+
+    /// Memory in use above which requests are answered 503 and new connections closed: `auto`, `off` or bytes
+    ///
+    /// `auto` is nine tenths of what the container may have, and counts what the kernel has for its sockets.
+    /// Bytes, such as 200Mi, are the process's own.
+    #[arg(long, value_name = "MEMORY", env = "NET_PINGORA_MAX_MEMORY", default_value = "auto")]
+    pub max_memory: Memory,
 
     /// Bytes a second; a client or endpoint that is waited for and is slower runs into the stall timeout
     #[arg(long, value_name = "BYTES", env = "NET_PINGORA_MIN_RATE", default_value = "256")]

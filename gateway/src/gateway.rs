@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::admin::{Health, Readiness, State, serve_admin, serve_health};
 use crate::front::{Acceptors, Addresses, BindError, Listening, Permits, Worker, bind};
+use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::observe::metrics::Metrics;
 use crate::settings::{ListenerSettings, Settings};
@@ -98,7 +99,7 @@ impl Gateway {
         let observer = Arc::new(Observer::new(Arc::new(metrics)));
         let readiness = Arc::<Readiness>::default();
         let (permits, handshakes) = (Arc::<Permits>::default(), Arc::<Permits>::default());
-        let addresses = Arc::<Addresses>::default();
+        let (addresses, memory) = (Arc::<Addresses>::default(), Arc::<Memory>::default());
         let tls = Arc::new(Acceptors::new(self.settings.live.load().tls.clone(), self.certificates)?);
         let (stopping, stopped) = watch::channel(false);
         let (mut draining, mut workers) = (Vec::new(), Vec::new());
@@ -114,10 +115,12 @@ impl Gateway {
                 permits: Arc::clone(&permits),
                 handshakes: Arc::clone(&handshakes),
                 addresses: Arc::clone(&addresses),
+                memory: Arc::clone(&memory),
                 draining: drained,
             };
             workers.push(spawn(number, worker, share(&self.listening)?, stopped.clone())?);
         }
+        tokio::spawn(memory.watch(Arc::clone(&self.settings.live)));
         let health = Health::new(Arc::clone(&readiness), Arc::clone(&observer.metrics));
         tokio::spawn(serve_health(tokio::net::TcpListener::from_std(self.health)?, health));
         let admin = serve_admin(tokio::net::TcpListener::from_std(self.admin)?, self.table);

@@ -9,6 +9,7 @@ mod front;
 mod gateway;
 mod io;
 mod keepalive;
+mod memory;
 pub mod observe;
 mod outlet;
 mod pace;

@@ -1,6 +1,7 @@
 //! What the data plane is told at start.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +80,17 @@ pub struct ListenerSettings {
     pub tls: bool,
 }
 
+/// How much memory the gateway may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryCap {
+    /// Nine tenths of what its control group may have, if that has a limit.
+    Auto,
+    /// Any.
+    Off,
+    /// So many bytes of its own.
+    Bytes(NonZeroU64),
+}
+
 /// Bounds on what a client controls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -106,6 +118,8 @@ pub struct Limits {
     pub control_frames: u32,
     /// The same for streams that are malformed, or that we must reset; none comes back.
     pub malformed: u32,
+    /// Memory in use above which requests are answered 503 and new connections closed.
+    pub memory: MemoryCap,
     /// Bytes a second: who is waited for and is slower runs out of time.
     pub min_rate: u64,
 }
@@ -125,6 +139,7 @@ impl Limits {
             resets: 1_000,
             control_frames: 1_000,
             malformed: 100,
+            memory: MemoryCap::Auto,
             min_rate: 256,
         }
     }

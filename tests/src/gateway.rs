@@ -189,6 +189,9 @@ impl TestGateway {
     }
 
     /// Drains the gateway.
+    ///
+    /// # Panics
+    /// When a connection or stream had a panic that nobody has forgiven.
     pub async fn drain(&mut self) {
         if let Some(running) = self.running.take() {
             let metrics = Arc::clone(running.metrics());

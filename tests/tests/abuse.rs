@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests only")]
 
 use std::io::ErrorKind;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use http::Request;
 use net_pingora_backends::{Running, Sample, start};
-use net_pingora_gateway::settings::LiveSettings;
+use net_pingora_gateway::settings::{LiveSettings, MemoryCap};
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::http2::Http2;
 use net_pingora_tests::raw::{PATIENCE, ScriptedUpstream, read_until, talk};
@@ -221,4 +222,30 @@ async fn an_old_http2_connection_takes_no_more_requests_and_ends() {
     let (answer, _) = client.send(get()).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(client.send(get()).await.is_err());
+}
+
+#[tokio::test]
+async fn with_too_much_memory_in_use_requests_are_answered_503_and_connections_closed() {
+    let (_upstream, gateway) = answering(|settings| settings.limits.memory = MemoryCap::Off).await;
+    let ask = async |client: &mut TcpStream| {
+        client.write_all(GET).await.unwrap();
+        read_until(client, |read| read.windows(4).any(|end| end == b"\r\n\r\n")).await
+    };
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    assert!(ask(&mut client).await.starts_with("HTTP/1.1 200 "));
+    let set = |memory| {
+        let mut live = LiveSettings::clone(&gateway.settings.load());
+        live.limits.memory = memory;
+        gateway.settings.set(live);
+    };
+    set(MemoryCap::Bytes(NonZeroU64::MIN));
+    sleep(Duration::from_secs(1)).await;
+    assert!(ask(&mut client).await.starts_with("HTTP/1.1 503 "));
+    let refused = talk(gateway.external, GET).await;
+    assert!(refused.as_ref().map_or(true, String::is_empty), "{refused:?}");
+    assert_eq!(metric(&gateway, r#"net_pingora_answers_total{reason="overloaded",status="503"}"#).await, "1");
+    set(MemoryCap::Off);
+    sleep(Duration::from_secs(1)).await;
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    assert!(ask(&mut client).await.starts_with("HTTP/1.1 200 "));
 }

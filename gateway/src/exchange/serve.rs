@@ -18,6 +18,7 @@ use super::told::Told;
 use super::tunnel::Tunnel;
 use super::{answer, forward, headers, record, retry};
 use crate::front::Connection;
+use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::observe::answers::{Answer, Reason};
 use crate::observe::metrics::Counted;
@@ -28,6 +29,7 @@ pub(crate) struct Exchange {
     pub(crate) observer: Arc<Observer>,
     pub(crate) table: Arc<TableCell>,
     pub(crate) names: Arc<Names>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) connections: Connections,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -94,7 +96,7 @@ impl Exchange {
 
     fn is_overloaded(&self, connection: &Connection) -> bool {
         let in_flight = usize::try_from(self.observer.metrics.requests_in_flight.get()).unwrap_or_default();
-        in_flight > connection.settings.limits.requests
+        in_flight > connection.settings.limits.requests || self.memory.is_full()
     }
 
     /// Answers a request that failed, if there is still somebody to answer.

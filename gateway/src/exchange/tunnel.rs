@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
-use http::{Method, StatusCode, Uri, Version};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use pingora_core::protocols::Stream;
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -51,9 +52,14 @@ struct End {
 
 impl Tunnel {
     /// Joins the ends of a request that asked for it, when the upstream has agreed.
-    pub(super) fn new(down: Downstream, up: Upstream, ctx: Context, observer: &Arc<Observer>) -> Option<Box<Self>> {
+    pub(super) fn new(down: Downstream, up: Upstream, mut ctx: Context, observer: &Arc<Observer>) -> Option<Box<Self>> {
         let request = down.request();
-        let asked = (request.method.clone(), request.uri.clone(), request.version);
+        // Parts of the request's head would keep all of its buffer.
+        let uri = Uri::from_maybe_shared(Bytes::from(request.uri.to_string())).unwrap_or_default();
+        for header in [&mut ctx.host, &mut ctx.request_id] {
+            *header = HeaderValue::from_bytes(header.as_bytes()).unwrap_or(HeaderValue::from_static(""));
+        }
+        let asked = (request.method.clone(), uri, request.version);
         let (client, upstream) = (End::new(down.into_parts()?), End::new(up.into_parts()?));
         Some(Box::new(Self { client, upstream, asked, ctx, observer: Arc::clone(observer) }))
     }

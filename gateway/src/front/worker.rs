@@ -18,6 +18,7 @@ use super::tls::Acceptors;
 use crate::StartError;
 use crate::exchange::Exchange;
 use crate::keepalive;
+use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::observe::metrics::{Counted, Refusal};
 use crate::settings::{ListenerSettings, Settings, SettingsCell};
@@ -50,6 +51,7 @@ pub(crate) struct Worker {
     pub(crate) permits: Arc<Permits>,
     pub(crate) handshakes: Arc<Permits>,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -92,6 +94,7 @@ impl Worker {
             observer: Arc::clone(&self.observer),
             table: self.table,
             names: self.names,
+            memory: self.memory,
             connections: Connections::new(self.settings.upstream_pool),
             draining: self.draining.clone(),
         };
@@ -128,6 +131,10 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 metrics.accepted.inc();
+                if worker.exchange.memory.is_full() {
+                    metrics.refused(Refusal::Memory);
+                    continue;
+                }
                 let Some(permit) = permits.take(worker.settings.load().limits.connections) else {
                     metrics.refused(Refusal::Limit);
                     continue;

@@ -27,13 +27,23 @@ pub enum Refusal {
     Handshakes,
     /// The client's address has as many connections as the limit allows.
     Address,
+    /// More memory is in use than may be.
+    Memory,
     /// It sent more HTTP/2 frames that carry nothing, or cancelled more streams, than the limits allow.
     Flood,
 }
 
 impl Refusal {
-    const ALL: [Self; 7] =
-        [Self::Limit, Self::Timeout, Self::Handshake, Self::ProxyHeader, Self::Handshakes, Self::Address, Self::Flood];
+    const ALL: [Self; 8] = [
+        Self::Limit,
+        Self::Timeout,
+        Self::Handshake,
+        Self::ProxyHeader,
+        Self::Handshakes,
+        Self::Address,
+        Self::Memory,
+        Self::Flood,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -43,6 +53,7 @@ impl Refusal {
             Self::ProxyHeader => "proxy-header",
             Self::Handshakes => "handshake-limit",
             Self::Address => "address-limit",
+            Self::Memory => "memory",
             Self::Flood => "flood",
         }
     }

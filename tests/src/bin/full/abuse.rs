@@ -26,9 +26,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::ValueEnum;
 
-pub(crate) use self::attack::Order;
+pub(crate) use self::attack::{Attack, Order};
 
-use self::attack::Attack;
 use self::good::Good;
 use self::siege::{Siege, besiege};
 use self::stage::Stage;
@@ -56,21 +55,24 @@ const MOST_LEFT: u64 = 10_000_000;
 /// Connections to endpoints beside those that the attack's own requests need.
 const OTHERS: usize = 200;
 
-pub(crate) fn run(quick: bool) -> anyhow::Result<Findings> {
+pub(crate) fn run(quick: bool, only: &[Attack]) -> anyhow::Result<Findings> {
     let time = if quick { QUICK_TIME } else { TIME };
     let files = ask_for_open_files(FILES)?;
     let mut found = Findings::default();
     let before = peace(time)?;
     let most = before.max(LEAST_BASELINE) * MOST_SLOWDOWN;
     found.figure(format_args!("p99 without an attack {before:.1?}, so at most {most:.1?}, {files} open files allowed"));
-    for attack in Attack::value_variants() {
+    let attacks = if only.is_empty() { Attack::value_variants() } else { only };
+    for attack in attacks {
         // What becomes of one says nothing of the others.
         match steadily(*attack, time) {
             Ok(siege) => judge(&mut found, *attack, most, &siege),
             Err(error) => found.demand(false, format_args!("{attack}: {error:#}"), "figures"),
         }
     }
-    held::measure(&mut found, quick)?;
+    if only.is_empty() {
+        held::measure(&mut found, quick)?;
+    }
     Ok(found)
 }
 

@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
-use crate::abuse::Order;
+use crate::abuse::{Attack, Order};
 use crate::backends::Helper;
 use crate::findings::{Findings, Tally};
 
@@ -51,6 +51,10 @@ struct Args {
     /// Be a process that a check needs beside it
     #[arg(long, hide = true)]
     helper: Option<Helper>,
+
+    /// Only these attacks of abuse [default: all]
+    #[arg(long, value_name = "ATTACK", value_delimiter = ',')]
+    attacks: Vec<Attack>,
 
     /// Be an attacker
     #[arg(long, hide = true)]
@@ -85,7 +89,8 @@ enum Check {
 }
 
 impl Check {
-    fn run(self, quick: bool) -> anyhow::Result<Findings> {
+    fn run(self, args: &Args) -> anyhow::Result<Findings> {
+        let quick = args.quick;
         match self {
             Self::Split => split::run(),
             Self::Soak => soak::run(quick),
@@ -97,7 +102,7 @@ impl Check {
             Self::Change => change::run(),
             Self::Framing => framing::run(quick),
             Self::H2spec => h2spec::run(),
-            Self::Abuse => abuse::run(quick),
+            Self::Abuse => abuse::run(quick, &args.attacks),
         }
     }
 
@@ -124,7 +129,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut tally = Tally::default();
     for check in checks {
         let start = Instant::now();
-        let outcome = check.run(args.quick);
+        let outcome = check.run(&args);
         tally.note(&check.name(), outcome, start.elapsed());
     }
     Ok(tally.close())
