@@ -3,15 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests only")]
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::http2::Http2;
-use net_pingora_tests::raw::{read_until, talk};
+use net_pingora_tests::raw::{PATIENCE, read_until, talk};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -57,6 +59,16 @@ async fn served() -> (Running, TestGateway) {
     (backend, gateway)
 }
 
+/// Waits until the gateway shows this: it counts when a connection has gone already.
+async fn shows(gateway: &TestGateway, name: &str, value: &str) {
+    let shown = async {
+        while counted(gateway, name).await != value {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, shown).await.is_ok(), "{name} is {}", counted(gateway, name).await);
+}
+
 async fn counted(gateway: &TestGateway, name: &str) -> String {
     let metrics = talk(gateway.health, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -77,9 +89,9 @@ async fn a_panic_in_a_request_costs_its_connection_only_and_is_counted() {
         let answer = read_until(&mut other, |read| read.windows(4).any(|end| end == b"\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
-    assert_eq!(counted(&gateway, "net_pingora_panics_total").await, "3");
-    assert_eq!(counted(&gateway, "net_pingora_requests_in_flight").await, "0");
-    assert_eq!(counted(&gateway, open).await, "1");
+    shows(&gateway, "net_pingora_panics_total", "3").await;
+    shows(&gateway, "net_pingora_requests_in_flight", "0").await;
+    shows(&gateway, open, "1").await;
     assert_eq!(gateway.forgive(), 3);
 }
 
@@ -92,6 +104,7 @@ async fn a_panic_in_a_stream_costs_no_other_stream() {
         let (_, answered) = tokio::join!(client.send(get("/panic")), client.send(get("/")));
         assert_eq!(answered.unwrap().0.status(), 200);
     }
+    shows(&gateway, "net_pingora_panics_total", "3").await;
     assert_eq!(gateway.forgive(), 3);
 }
 
@@ -100,5 +113,6 @@ async fn a_panic_in_a_stream_costs_no_other_stream() {
 async fn a_panic_fails_the_test_that_saw_it() {
     let (_backend, gateway) = served().await;
     talk(gateway.external, b"GET /panic HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    shows(&gateway, "net_pingora_panics_total", "1").await;
     drop(gateway);
 }
