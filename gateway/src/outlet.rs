@@ -51,6 +51,13 @@ impl Outlet {
         if let Self::Wire(unsent) = self { unsent.taken() } else { 0 }
     }
 
+    /// From now on, so many bytes are read at once from the HTTP/1 connection that this leads to.
+    pub(crate) fn limit_reads(&self, bytes: usize) {
+        if let Self::Wire(unsent) = self {
+            unsent.limit_reads(bytes);
+        }
+    }
+
     /// Waits until everything is taken, or the peer is too slow.
     pub(crate) async fn drain(&mut self, pace: Pace) -> Result<()> {
         let mut waiting = Waiting::default();

@@ -31,6 +31,8 @@ struct Shared<T> {
     dirty: bool,
     /// Whether the peer takes no more bytes. It may still send some.
     broken: bool,
+    /// Bytes that are read at once.
+    part: usize,
 }
 
 /// What was written to a [`Wire`] and is not sent.
@@ -41,6 +43,9 @@ pub(crate) trait Unsent: Send + Sync {
     /// Bytes the socket has taken since the stream began, of those it did not take at once.
     fn taken(&self) -> u64;
 
+    /// From now on, reads so many bytes at once and no more.
+    fn limit_reads(&self, bytes: usize);
+
     /// Sends what the socket takes; ready when nothing is left, or when the peer takes no more.
     fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
@@ -48,8 +53,8 @@ pub(crate) trait Unsent: Send + Sync {
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire<T> {
     /// The stream, and what tells of its unsent bytes.
     pub(crate) fn new(io: T) -> (Self, Arc<dyn Unsent>) {
-        let shared =
-            Arc::new(Mutex::new(Shared { io, kept: Vec::new(), sent: 0, taken: 0, dirty: false, broken: false }));
+        let shared = Shared { io, kept: Vec::new(), sent: 0, taken: 0, dirty: false, broken: false, part: usize::MAX };
+        let shared = Arc::new(Mutex::new(shared));
         let unsent: Arc<dyn Unsent> = Arc::clone(&shared) as _;
         (Self(shared), unsent)
     }
@@ -141,6 +146,10 @@ impl<T: AsyncWrite + Unpin + Send> Unsent for Mutex<Shared<T>> {
         lock(self).taken
     }
 
+    fn limit_reads(&self, bytes: usize) {
+        lock(self).part = bytes.max(1);
+    }
+
     fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         lock(self).poll_send(cx)
     }
@@ -153,7 +162,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<T> {
         if !shared.is_sent() {
             let _ = shared.poll_send(cx);
         }
-        Pin::new(&mut shared.io).poll_read(cx, buf)
+        if buf.remaining() <= shared.part {
+            return Pin::new(&mut shared.io).poll_read(cx, buf);
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(shared.part));
+        ready!(Pin::new(&mut shared.io).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -220,6 +236,19 @@ mod tests {
         assert_eq!(&answer, b"answer");
         peer.await.unwrap().unwrap();
         assert!(unsent.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_read_takes_its_part_and_loses_nothing() {
+        let (ours, mut theirs) = duplex(64);
+        let (mut wire, unsent) = Wire::new(ours);
+        theirs.write_all(b"abcdefgh").await.unwrap();
+        let mut read = [0; 8];
+        for (limit, wanted) in [(3, &b"abc"[..]), (1, b"d"), (0, b"e"), (usize::MAX, b"fgh")] {
+            unsent.limit_reads(limit);
+            let length = wire.read(&mut read).await.unwrap();
+            assert_eq!(&read[..length], wanted, "{limit}");
+        }
     }
 
     #[tokio::test]

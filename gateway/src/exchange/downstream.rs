@@ -23,6 +23,12 @@ use crate::wire::Unsent;
 /// Status of a client that left before the answer, as nginx counts it.
 const CLIENT_LEFT: u16 = 499;
 
+/// Bytes of responses that a client may leave unsent by one part of each.
+const UNSENT: usize = 1024 * 1024;
+
+/// Bytes of a part that are worth a read.
+const LEAST_PART: usize = 4 * 1024;
+
 /// The client's side of an exchange.
 pub(crate) struct Downstream {
     pub(super) session: Box<ServerSession>,
@@ -30,6 +36,8 @@ pub(crate) struct Downstream {
     pub(super) outlet: Outlet,
     /// Bytes of the response's body.
     pub(super) sent: u64,
+    /// Shared by all streams of an HTTP/2 connection.
+    streams: Option<Arc<()>>,
     /// Given when an upstream agrees to the WebSocket that the request asks for.
     pub(super) grant: Option<Grant>,
 }
@@ -37,12 +45,24 @@ pub(crate) struct Downstream {
 impl Downstream {
     /// A request on an HTTP/1 connection, its head read.
     pub(crate) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, grant: Option<Grant>) -> Self {
-        Self { session: Box::new(ServerSession::H1(session)), outlet: Outlet::Wire(unsent), sent: 0, grant }
+        Self {
+            session: Box::new(ServerSession::H1(session)),
+            outlet: Outlet::Wire(unsent),
+            sent: 0,
+            streams: None,
+            grant,
+        }
     }
 
-    /// A request on an HTTP/2 stream.
-    pub(crate) fn http2(session: Http2Session) -> Self {
-        Self { session: Box::new(ServerSession::H2(session)), outlet: Outlet::Nothing, sent: 0, grant: None }
+    /// A request on an HTTP/2 stream, all of which hold `streams`.
+    pub(crate) fn http2(session: Http2Session, streams: Arc<()>) -> Self {
+        Self {
+            session: Box::new(ServerSession::H2(session)),
+            outlet: Outlet::Nothing,
+            sent: 0,
+            streams: Some(streams),
+            grant: None,
+        }
     }
 
     /// The request's head.
@@ -61,6 +81,12 @@ impl Downstream {
             bytes_in: self.session.body_bytes_read() as u64,
             bytes_out: self.sent,
         }
+    }
+
+    /// Bytes of a response that the client may leave unsent by one part of it.
+    pub(super) fn share(&self) -> usize {
+        let streams = self.streams.as_ref().map_or(1, Arc::strong_count);
+        (UNSENT / streams).max(LEAST_PART)
     }
 
     /// Whether a response has begun that is not merely informational.

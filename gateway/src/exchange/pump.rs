@@ -156,6 +156,7 @@ impl<'a> Pump<'a> {
         let refused = self.sending == Sending::Refused;
         let (client_takes, upstream_takes) = (self.down.outlet.is_clear(), self.up.outlet.is_clear());
         let listens = if open { upstream_takes } else { self.down.tells_by_reading() };
+        self.up.outlet.limit_reads(self.down.share());
         let (deadline, who) = self.deadline(open && listens, client_takes, upstream_takes || refused);
         tokio::select! {
             part = self.up.session.next(), if client_takes => Event::Response(part),

@@ -30,7 +30,7 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Bytes a stream's client may leave unsent, beside one part of a response.
-const STREAM_UNSENT: usize = 64 * 1024;
+const STREAM_UNSENT: usize = 16 * 1024;
 
 /// How long an idle connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -149,8 +149,7 @@ fn spawn(session: HttpSession, connection: &Arc<Connection>, worker: &Arc<Worker
     let observer = Arc::clone(&worker.observer);
     let (connection, worker) = (Arc::clone(connection), Arc::clone(worker));
     let serving = async move {
-        worker.exchange.serve(&connection, Downstream::http2(session)).await;
-        drop(open);
+        worker.exchange.serve(&connection, Downstream::http2(session, open)).await;
     };
     tokio::spawn(contained(serving, observer));
 }

@@ -84,7 +84,7 @@ enum Check {
     Framing,
     /// h2spec against both ports that speak HTTP/2
     H2spec,
-    /// Eleven attacks beside good traffic: none of it fails or is slow, bounded memory and connections
+    /// Twelve attacks beside good traffic: none of it fails or is slow, bounded memory and connections
     Abuse,
 }
 

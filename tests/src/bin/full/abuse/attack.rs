@@ -41,6 +41,8 @@ pub(crate) enum Attack {
     Ping,
     /// HTTP/2 responses that may not be sent.
     ZeroWindow,
+    /// HTTP/2 responses of which a byte may be sent.
+    TinyWindow,
     /// Connections that say nothing.
     Idle,
 }
@@ -54,7 +56,7 @@ impl Attack {
             Self::RapidReset => rapid_reset::REQUESTS,
             Self::MadeYouReset => made_you_reset::REQUESTS,
             Self::HpackBomb => hpack_bomb::REQUESTS,
-            Self::ZeroWindow => zero_window::REQUESTS,
+            Self::ZeroWindow | Self::TinyWindow => zero_window::REQUESTS,
             _ => 0,
         }
     }
@@ -70,7 +72,8 @@ impl Attack {
             Self::HpackBomb => hpack_bomb::run(field).await,
             Self::Settings => settings::run(field).await,
             Self::Ping => ping::run(field).await,
-            Self::ZeroWindow => zero_window::run(field).await,
+            Self::ZeroWindow => zero_window::run(field, 0).await,
+            Self::TinyWindow => zero_window::run(field, 1).await,
             Self::Idle => idle::run(field).await,
         }
     }
