@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::http2::Http2;
-use net_pingora_tests::raw::{PATIENCE, read_until, talk};
+use net_pingora_tests::raw::{PATIENCE, ScriptedUpstream, read_until, talk};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -51,12 +50,13 @@ impl Subscriber for Panics {
     fn exit(&self, _: &Id) {}
 }
 
-async fn served() -> (Running, TestGateway) {
+async fn served() -> (ScriptedUpstream, TestGateway) {
     // Both tests set it; the first one does.
     let _ = tracing::subscriber::set_global_default(Panics);
-    let backend = start(Sample::Echo, ([127, 0, 0, 1], 0).into()).await.unwrap();
-    let gateway = TestGateway::with([Route::to("a", backend.address)], |settings| settings.access_log = true);
-    (backend, gateway)
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let upstream = upstream.unwrap();
+    let gateway = TestGateway::with([Route::to("a", upstream.address)], |settings| settings.access_log = true);
+    (upstream, gateway)
 }
 
 /// Waits until the gateway shows this: it counts when a connection has gone already.
@@ -77,7 +77,7 @@ async fn counted(gateway: &TestGateway, name: &str) -> String {
 
 #[tokio::test]
 async fn a_panic_in_a_request_costs_its_connection_only_and_is_counted() {
-    let (_backend, gateway) = served().await;
+    let (_upstream, gateway) = served().await;
     let open = r#"net_pingora_connections_open{listener="external-http"}"#;
     let mut other = TcpStream::connect(gateway.external).await.unwrap();
     for _ in 0..3 {
@@ -86,7 +86,7 @@ async fn a_panic_in_a_request_costs_its_connection_only_and_is_counted() {
         // It has had its answer, and then the connection ends.
         read_until(&mut client, |_| false).await;
         other.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        let answer = read_until(&mut other, |read| read.windows(4).any(|end| end == b"\r\n\r\n")).await;
+        let answer = read_until(&mut other, |read| read.ends_with(b"ok")).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
     shows(&gateway, "net_pingora_panics_total", "3").await;
@@ -97,7 +97,7 @@ async fn a_panic_in_a_request_costs_its_connection_only_and_is_counted() {
 
 #[tokio::test]
 async fn a_panic_in_a_stream_costs_no_other_stream() {
-    let (_backend, gateway) = served().await;
+    let (_upstream, gateway) = served().await;
     let client = Http2::connect(gateway.external).await.unwrap();
     let get = |path: &str| Request::get(format!("http://a{path}")).body(Bytes::new()).unwrap();
     for _ in 0..3 {
@@ -111,7 +111,7 @@ async fn a_panic_in_a_stream_costs_no_other_stream() {
 #[tokio::test]
 #[should_panic(expected = "panics in the gateway")]
 async fn a_panic_fails_the_test_that_saw_it() {
-    let (_backend, gateway) = served().await;
+    let (_upstream, gateway) = served().await;
     talk(gateway.external, b"GET /panic HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
     shows(&gateway, "net_pingora_panics_total", "1").await;
     drop(gateway);
