@@ -41,6 +41,11 @@ impl Outlet {
         }
     }
 
+    /// Whether the peer lets bytes be sent at all: the zero window of an HTTP/2 stream does not.
+    pub(crate) fn has_window(&mut self) -> bool {
+        matches!(self, Self::Wire(_)) || self.is_clear()
+    }
+
     /// Waits until more may be brought; an error when nothing is taken any more.
     pub(crate) async fn clear(&mut self) -> Result<()> {
         poll_fn(|cx| self.poll_clear(cx)).await

@@ -221,6 +221,7 @@ impl<'a> Pump<'a> {
         self.deliver(part).await?;
         if is_head
             && !self.responded
+            && self.down.outlet.has_window()
             && let Some(next) = self.up.session.next().now_or_never()
         {
             self.deliver(next.map_err(Error::into_up)?).await?;
