@@ -10,6 +10,7 @@ use super::pump::Pump;
 use super::retry;
 use super::serve::Exchange;
 use super::told::Told;
+use crate::observe::metrics::ConnectFailure;
 use crate::upstream::{self, Choice, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will.
@@ -39,18 +40,18 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
         error = down.left() => return Err(error),
     };
     let mut up = opened.map_err(|error| {
-        exchange.observer.metrics.connect_failures.inc();
+        choice.connect_failed(&error, ctx.connection.settings.eject_after, &exchange.observer.metrics);
         ctx.unconnected = true;
         error.into_up()
     })?;
     ctx.reused = up.reused;
-    match converse(exchange, down, &mut up, ctx, outgoing).await {
-        Ok(true) => exchange.connections.keep(&choice, up).await,
-        Ok(false) => {}
-        Err(error) => {
-            give_up(&mut up, &error);
-            return Err(error);
-        }
+    if !up.reused {
+        choice.endpoint.serves();
+    }
+    let kept = converse(exchange, down, &mut up, ctx, outgoing).await.inspect_err(|error| give_up(&mut up, error))?;
+    choice.endpoint.serves();
+    if kept {
+        exchange.connections.keep(&choice, up).await;
     }
     Ok(())
 }
@@ -113,7 +114,8 @@ fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error) -> boo
     }
     if ctx.unconnected {
         ctx.tried.extend(ctx.upstream);
-        return ctx.others;
+        // Local ports are used up for one address at a time, files for all.
+        return ctx.others && upstream::failure(error) != ConnectFailure::Files;
     }
     retry::is_safe(down.request(), down.session.retry_buffer_truncated()) && retry::asked_for(error, ctx.reused)
 }

@@ -1,6 +1,7 @@
 //! One request's exchange with an upstream, whichever protocol that speaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -8,10 +9,11 @@ use pingora_core::protocols::http::HttpTask;
 use pingora_core::protocols::http::v1::client::HttpSession as Http1Session;
 use pingora_core::protocols::http::v2::client::Http2Session;
 use pingora_error::{Error, ErrorType, Result};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 
+use super::connect::Http1Connection;
+use super::head::HeadBound;
 use crate::outlet::Outlet;
-use crate::wire::Unsent;
 
 /// One request's exchange with an upstream.
 pub(crate) struct Upstream {
@@ -25,13 +27,16 @@ pub(crate) struct Upstream {
 
 /// Pingora's part of an exchange.
 pub(crate) enum Session {
-    Http1(Http1Session),
+    Http1(Http1Session, Arc<HeadBound>),
     Http2(Http2Session),
 }
 
 impl Upstream {
-    pub(super) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, reused: bool) -> Self {
-        Self { session: Session::Http1(session), outlet: Outlet::Wire(unsent), reused }
+    pub(super) fn http1(connection: Http1Connection, patience: Option<Duration>, reused: bool) -> Self {
+        let Http1Connection { stream, unsent, bound } = connection;
+        let mut session = Http1Session::new(stream);
+        session.read_timeout = patience;
+        Self { session: Session::Http1(session, bound), outlet: Outlet::Wire(unsent), reused }
     }
 
     pub(super) fn http2(session: Http2Session, reused: bool) -> Self {
@@ -41,7 +46,8 @@ impl Upstream {
     /// Writes the request's head; `end` when no body follows.
     pub(crate) async fn begin(&mut self, head: Box<RequestHeader>, end: bool) -> Result<()> {
         match &mut self.session {
-            Session::Http1(session) => {
+            Session::Http1(session, bound) => {
+                bound.begin();
                 session.write_request_header(head).await?;
             }
             Session::Http2(session) => {
@@ -58,7 +64,7 @@ impl Upstream {
             return Ok(());
         }
         match &mut self.session {
-            Session::Http1(session) => {
+            Session::Http1(session, _) => {
                 session.maybe_upgrade_body_writer();
                 session.write_body(&data).await?;
                 Ok(())
@@ -69,7 +75,7 @@ impl Upstream {
 
     /// Ends the request's body, once.
     pub(crate) async fn finish(&mut self) -> Result<()> {
-        if let Session::Http1(session) = &mut self.session {
+        if let Session::Http1(session, _) = &mut self.session {
             session.maybe_upgrade_body_writer();
             session.finish_body().await?;
         } else if matches!(self.outlet, Outlet::Stream(_, false)) {
@@ -80,7 +86,7 @@ impl Upstream {
 
     /// Whether the upstream has agreed to speak something else than HTTP from now on.
     pub(crate) fn was_upgraded(&self) -> bool {
-        matches!(&self.session, Session::Http1(session) if session.was_upgraded())
+        matches!(&self.session, Session::Http1(session, _) if session.was_upgraded())
     }
 
     /// Tells the upstream that nobody waits for its response any more.
@@ -100,10 +106,29 @@ impl Session {
     /// The next part of the response. May be given up and asked for again.
     pub(crate) async fn next(&mut self) -> Result<HttpTask> {
         match self {
-            Self::Http1(session) => session.read_response_task().await,
+            Self::Http1(session, bound) => {
+                let part = session.read_response_task().await?;
+                if let HttpTask::Header(head, _) = &part {
+                    check_coding(head)?;
+                    if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                        bound.end();
+                    }
+                }
+                Ok(part)
+            }
             Self::Http2(session) => next_of_stream(session).await,
         }
     }
+}
+
+/// We ask for no transfer coding (RFC 9110 §10.1.4): one beside `chunked` would reach the client undone.
+fn check_coding(head: &ResponseHeader) -> Result<()> {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let plain = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if plain && codings.next().is_none() {
+        return Ok(());
+    }
+    Error::e_explain(ErrorType::InvalidHTTPHeader, "a transfer coding nobody has asked for")
 }
 
 async fn next_of_stream(session: &mut Http2Session) -> Result<HttpTask> {

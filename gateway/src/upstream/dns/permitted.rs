@@ -2,7 +2,7 @@
 //!
 //! Who writes a Service with `spec.externalName` must not reach by us what we alone can reach: our admin port and
 //! our own listeners on loopback, or the cloud's metadata at 169.254.169.254. Kubernetes refuses the same addresses in
-//! EndpointSlices. Addresses of networks, private ones too, are for a NetworkPolicy.
+//! EndpointSlices. Addresses of networks, private ones too, are for a `NetworkPolicy`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
