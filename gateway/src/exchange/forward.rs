@@ -10,6 +10,8 @@ use super::pump::Pump;
 use super::retry;
 use super::serve::Exchange;
 use super::told::Told;
+use super::via;
+use crate::observe::answers::Reason;
 use crate::observe::metrics::ConnectFailure;
 use crate::upstream::{self, Choice, Upstream};
 
@@ -31,7 +33,10 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     (ctx.unconnected, ctx.reused, ctx.others) = (false, false, false);
     ctx.attempts += 1;
     let choice = choose(exchange, down, ctx).await?;
-    let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
+    let mut outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
+    if choice.named {
+        via::mark(&mut outgoing.head)?;
+    }
     let silent = down.tunnel.is_some();
     let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
@@ -69,6 +74,10 @@ async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Re
             return Error::e_because(ErrorType::HTTPStatus(reason.status()), backend, unavailable);
         }
     };
+    if choice.named && via::goes_in_circles(down.request()) {
+        ctx.answer = Some(Reason::Loop);
+        return Error::e_explain(ErrorType::HTTPStatus(Reason::Loop.status()), "a name leads back to us");
+    }
     // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
     ctx.protocol = if down.tunnel.is_some() { Protocol::Http1 } else { choice.protocol };
     ctx.others = choice.others;

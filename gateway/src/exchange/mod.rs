@@ -21,6 +21,7 @@ mod response;
 mod retry;
 mod serve;
 mod told;
+mod via;
 
 pub(crate) use answer::body;
 pub(crate) use downstream::Downstream;

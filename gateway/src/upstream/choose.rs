@@ -25,6 +25,8 @@ pub(crate) struct Choice {
     pub(crate) others: bool,
     /// Whether it is the backend's only endpoint.
     pub(crate) alone: bool,
+    /// Whether DNS has told it.
+    pub(crate) named: bool,
 }
 
 impl Choice {
@@ -82,7 +84,7 @@ pub(crate) async fn choose(
     let mut fresh = addresses.iter().filter(|address| !tried.contains(address));
     let address = fresh.next().ok_or(Unavailable::Nothing(Reason::ConnectFailed))?;
     let others = fresh.next().is_some();
-    Ok(Choice { endpoint: Endpoint::new(address), protocol, encryption: None, others, alone: true })
+    Ok(Choice { endpoint: Endpoint::new(address), protocol, encryption: None, others, alone: true, named: true })
 }
 
 fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, Reason> {
@@ -104,6 +106,7 @@ fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, 
                 encryption,
                 others,
                 alone,
+                named: false,
             }))
         }
     }
