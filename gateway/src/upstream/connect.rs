@@ -39,6 +39,9 @@ const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// Bytes of a frame that an upstream is asked to send at once.
 const FRAME: u32 = 64 * 1024;
 
+/// So long Linux waits by itself, about, until it gives up a peer that acknowledges nothing.
+const LONGEST_STALL: Duration = Duration::from_mins(15);
+
 /// Files of this process, and of the machine, are used up: the same numbers on every Unix.
 const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
@@ -116,8 +119,8 @@ async fn within<T>(limit: Duration, connecting: impl Future<Output = Result<T>>)
     }
 }
 
-/// A socket that is given up when its peer has acknowledged nothing for the time of `stall`: a machine that is gone
-/// says nothing, and Linux alone would wait a quarter of an hour (RFC 5482).
+/// A socket that is given up when its peer has acknowledged nothing for the time of `stall` (RFC 5482): a machine that
+/// is gone says nothing.
 async fn dial(address: SocketAddr, stall: Duration) -> Result<TcpStream> {
     let dialled: io::Result<TcpStream> = async {
         let socket = TcpStream::connect(address).await?;
@@ -125,7 +128,7 @@ async fn dial(address: SocketAddr, stall: Duration) -> Result<TcpStream> {
         let options = SockRef::from(&socket);
         options.set_tcp_keepalive(&keepalive::SOCKET)?;
         #[cfg(target_os = "linux")]
-        options.set_tcp_user_timeout(Some(stall))?;
+        options.set_tcp_user_timeout(Some(stall.min(LONGEST_STALL)))?;
         Ok(socket)
     }
     .await;
@@ -177,8 +180,9 @@ mod tests {
     #[tokio::test]
     async fn rfc_5482_a_peer_that_acknowledges_nothing_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stall = Duration::from_secs(7);
-        let socket = dial(listener.local_addr().unwrap(), stall).await.unwrap();
-        assert_eq!(SockRef::from(&socket).tcp_user_timeout().unwrap(), Some(stall));
+        for (stall, wanted) in [(Duration::from_secs(7), Duration::from_secs(7)), (Duration::MAX, LONGEST_STALL)] {
+            let socket = dial(listener.local_addr().unwrap(), stall).await.unwrap();
+            assert_eq!(SockRef::from(&socket).tcp_user_timeout().unwrap(), Some(wanted));
+        }
     }
 }
