@@ -89,6 +89,7 @@ pub(crate) fn of_traffic(args: &LiveArgs) -> LiveSettings {
         },
         proxy_protocol: args.forward.networks().to_vec(),
         trusted_hops: args.forward.trusted_hops,
+        eject_after: args.forward.eject_after,
         access_log: args.access_log,
     }
 }

@@ -110,6 +110,13 @@ pub struct ForwardArgs {
         hide_default_value = true
     )]
     pub proxy_protocol: Networks,
+
+    /// Connects in a row that fail before an endpoint is left out for a while; 0 never
+    ///
+    /// For 1 s at first, then one request tries it again; each trial in vain doubles the time, up to 30 s. Never
+    /// all endpoints of a Service are left out, and never its only one.
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_EJECT_AFTER", default_value_t = 5)]
+    pub eject_after: u16,
 }
 
 impl ForwardArgs {
@@ -239,7 +246,7 @@ pub struct TimeoutArgs {
 
     /// How long a client may take nothing of a response, or bring nothing of a body whose length it has told
     ///
-    /// An endpoint may take nothing of a request for as long. The minimum rate gives who goes on more time.
+    /// An endpoint may take nothing of a request, or acknowledge nothing, for as long. The minimum rate gives who goes on more time.
     #[arg(long, value_name = "TIME", env = "NET_PINGORA_STALL_TIMEOUT", default_value = "60s",
         value_parser = deadline::deadline)]
     pub stall_timeout: Duration,

@@ -30,7 +30,7 @@ pub struct Settings {
 }
 
 /// What may change while the gateway serves.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LiveSettings {
     /// Bounds on what a client controls.
     pub limits: Limits,
@@ -42,8 +42,24 @@ pub struct LiveSettings {
     pub proxy_protocol: Vec<IpNet>,
     /// Proxies in front of us whose `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_hops: usize,
+    /// Connects in a row that fail before an endpoint is left out for a while; 0 never.
+    pub eject_after: u16,
     /// Whether every request is logged.
     pub access_log: bool,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            tls: Policy::default(),
+            proxy_protocol: Vec::new(),
+            trusted_hops: 0,
+            eject_after: 5,
+            access_log: false,
+        }
+    }
 }
 
 /// The settings of now. A connection keeps to its end what it began with.
@@ -161,7 +177,8 @@ pub struct Timeouts {
     /// From accept to the first byte, and between two requests of a connection.
     pub idle: Duration,
     /// How long a client may bring nothing of a body whose length it has told, or take nothing of a response,
-    /// and an endpoint nothing of a request, before [`Limits::min_rate`] counts.
+    /// and an endpoint nothing of a request, before [`Limits::min_rate`] counts. A connection to an endpoint that
+    /// acknowledges nothing for as long is given up.
     pub stall: Duration,
     /// After this age a connection ends with the request it serves; `None` never.
     pub connection_age: Option<Duration>,

@@ -11,17 +11,18 @@
 mod backend;
 mod cell;
 mod decide;
+mod endpoint;
 mod explain;
 mod host;
+mod outlier;
 mod path;
 mod table;
 mod traffic;
 
-pub use backend::{
-    Backend, BackendKey, Endpoint, EndpointSet, InFlight, Missing, Protocol, ServicePort, Target, Transport, Upstream,
-};
+pub use backend::{Backend, BackendKey, Missing, Protocol, ServicePort, Target, Transport, Upstream};
 pub use cell::{Publisher, TableCell};
 pub use decide::{ACME_CHALLENGE, Decision, Listener, Match, Miss, Request, route};
+pub use endpoint::{Endpoint, EndpointSet, InFlight};
 pub use explain::{Explanation, Step, explain};
 pub use host::{CATCH_ALL, HostName};
 pub use path::{Header, HeaderMatch, Ingress, ObjectKey, Path, PathVerdict, Split, Splits};

@@ -10,6 +10,9 @@ use super::pump::{End, Pump};
 use super::retry;
 use super::serve::Exchange;
 use super::told::Told;
+use super::via;
+use crate::observe::answers::Reason;
+use crate::observe::metrics::ConnectFailure;
 use crate::upstream::{self, Choice, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will; the upstream when a tunnel to it begins.
@@ -33,7 +36,10 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     (ctx.unconnected, ctx.reused, ctx.others) = (false, false, false);
     ctx.attempts += 1;
     let choice = choose(exchange, down, ctx).await?;
-    let outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
+    let mut outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
+    if choice.named {
+        via::mark(&mut outgoing.head)?;
+    }
     let silent = down.grant.is_some();
     let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
@@ -42,19 +48,20 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
         error = down.left() => return Err(error),
     };
     let mut up = opened.map_err(|error| {
-        exchange.observer.metrics.connect_failures.inc();
+        choice.connect_failed(&error, ctx.connection.settings.eject_after, &exchange.observer.metrics);
         ctx.unconnected = true;
         error.into_up()
     })?;
     ctx.reused = up.reused;
-    match converse(exchange, down, &mut up, ctx, outgoing).await {
-        Ok(End::Switched) => return Ok(Some(up)),
-        Ok(End::Reusable) => exchange.connections.keep(&choice, up).await,
-        Ok(End::Spent) => {}
-        Err(error) => {
-            give_up(&mut up, &error);
-            return Err(error);
-        }
+    if !up.reused {
+        choice.endpoint.serves();
+    }
+    let end = converse(exchange, down, &mut up, ctx, outgoing).await.inspect_err(|error| give_up(&mut up, error))?;
+    choice.endpoint.serves();
+    match end {
+        End::Switched => return Ok(Some(up)),
+        End::Reusable => exchange.connections.keep(&choice, up).await,
+        End::Spent => {}
     }
     Ok(None)
 }
@@ -72,6 +79,10 @@ async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Re
             return Error::e_because(ErrorType::HTTPStatus(reason.status()), backend, unavailable);
         }
     };
+    if choice.named && via::goes_in_circles(down.request()) {
+        ctx.answer = Some(Reason::Loop);
+        return Error::e_explain(ErrorType::HTTPStatus(Reason::Loop.status()), "a name leads back to us");
+    }
     // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
     ctx.protocol = if down.grant.is_some() { Protocol::Http1 } else { choice.protocol };
     ctx.others = choice.others;
@@ -117,7 +128,8 @@ fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error) -> boo
     }
     if ctx.unconnected {
         ctx.tried.extend(ctx.upstream);
-        return ctx.others;
+        // Local ports are used up for one address at a time, files for all.
+        return ctx.others && upstream::failure(error) != ConnectFailure::Files;
     }
     retry::is_safe(down.request(), down.session.retry_buffer_truncated()) && retry::asked_for(error, ctx.reused)
 }

@@ -22,6 +22,7 @@ mod retry;
 mod serve;
 mod told;
 mod tunnel;
+mod via;
 
 pub(crate) use answer::body;
 pub(crate) use downstream::Downstream;

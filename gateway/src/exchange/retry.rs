@@ -6,6 +6,8 @@ use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::RequestHeader;
 
 use crate::observe::answers::Reason;
+use crate::observe::metrics::ConnectFailure;
+use crate::upstream;
 
 /// Tries at upstreams for one request, the first included.
 pub(super) const MOST_ATTEMPTS: usize = 3;
@@ -26,8 +28,11 @@ pub(super) fn asked_for(error: &mut Error, connection_was_kept: bool) -> bool {
 /// The answer to a request that failed; `None` when there is nobody left to answer.
 pub(super) fn reason(error: &Error, unconnected: bool) -> Option<Reason> {
     if unconnected {
-        let encrypted = matches!(error.etype(), ErrorType::TLSHandshakeFailure);
-        return Some(if encrypted { Reason::UpstreamUntrusted } else { Reason::ConnectFailed });
+        return Some(match upstream::failure(error) {
+            ConnectFailure::Tls => Reason::UpstreamUntrusted,
+            ConnectFailure::Ports | ConnectFailure::Files => Reason::Exhausted,
+            ConnectFailure::Refused | ConnectFailure::Timeout => Reason::ConnectFailed,
+        });
     }
     match (error.esource(), error.etype()) {
         // The client's own framing; anything else its stream fails with is that it has left.
@@ -35,6 +40,7 @@ pub(super) fn reason(error: &Error, unconnected: bool) -> Option<Reason> {
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Reason::BodyTimeout),
         (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Some(Reason::UpstreamTimeout),
         (ErrorSource::Upstream, ErrorType::InvalidHTTPHeader | ErrorType::InvalidH2) => Some(Reason::UpstreamInvalid),
+        (ErrorSource::Upstream, _) if is_invalid(error) || is_broken_off(error) => Some(Reason::UpstreamInvalid),
         (ErrorSource::Upstream, _) => Some(Reason::UpstreamClosed),
         (
             ErrorSource::Downstream,
@@ -59,6 +65,11 @@ fn is_invalid(error: &Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
 }
 
+/// Whether the `h2` crate has broken off because of what the peer sent.
+fn is_broken_off(error: &Error) -> bool {
+    error.root_cause().downcast_ref::<h2::Error>().is_some_and(h2::Error::is_library)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +90,8 @@ mod tests {
         for (failure, unconnected, wanted) in [
             (error(ErrorType::ConnectRefused, Error::into_up), true, Some(Reason::ConnectFailed)),
             (error(ErrorType::TLSHandshakeFailure, Error::into_up), true, Some(Reason::UpstreamUntrusted)),
+            (error(ErrorType::BindError, Error::into_up), true, Some(Reason::Exhausted)),
+            (error(ErrorType::SocketError, Error::into_up), true, Some(Reason::Exhausted)),
             (error(ErrorType::ReadTimedout, Error::into_up), false, Some(Reason::UpstreamTimeout)),
             (error(ErrorType::ConnectionClosed, Error::into_up), false, Some(Reason::UpstreamClosed)),
             (error(ErrorType::InvalidHTTPHeader, Error::into_up), false, Some(Reason::UpstreamInvalid)),

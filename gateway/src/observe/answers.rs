@@ -29,6 +29,8 @@ pub enum Reason {
     NameUnresolved,
     /// No endpoint that was tried takes a connection.
     ConnectFailed,
+    /// The gateway has no port or file left to connect with.
+    Exhausted,
     /// The endpoint does not prove to be who it should be.
     UpstreamUntrusted,
     /// The endpoint is to prove who it is, and nobody is trusted to vouch for it.
@@ -65,7 +67,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::UnknownHost,
         Self::OtherListener,
         Self::NoPath,
@@ -76,6 +78,7 @@ impl Reason {
         Self::NoEndpoints,
         Self::NameUnresolved,
         Self::ConnectFailed,
+        Self::Exhausted,
         Self::UpstreamUntrusted,
         Self::NoAuthority,
         Self::UpstreamClosed,
@@ -146,6 +149,7 @@ impl Reason {
             Self::NoEndpoints => (503, "no_endpoints"),
             Self::NameUnresolved => (503, "name_unresolved"),
             Self::ConnectFailed => (503, "connect_failed"),
+            Self::Exhausted => (503, "exhausted"),
             Self::UpstreamUntrusted => (503, "upstream_untrusted"),
             Self::NoAuthority => (503, "no_authority"),
             Self::UpstreamClosed => (503, "upstream_closed"),

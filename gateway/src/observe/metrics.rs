@@ -59,13 +59,47 @@ impl Refusal {
     }
 }
 
+/// Why an endpoint was not connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// It takes no connection, or cannot be reached.
+    Refused,
+    /// It did not take one in time.
+    Timeout,
+    /// The TLS handshake failed.
+    Tls,
+    /// No local port is left for its address.
+    Ports,
+    /// No file is left for a socket.
+    Files,
+}
+
+impl ConnectFailure {
+    const ALL: [Self; 5] = [Self::Refused, Self::Timeout, Self::Tls, Self::Ports, Self::Files];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::Ports => "ports",
+            Self::Files => "files",
+        }
+    }
+
+    /// Whether it says nothing of the endpoint.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Ports | Self::Files)
+    }
+}
+
 /// Everything the gateway counts.
 #[derive(Debug)]
 pub struct Metrics {
     /// Requests that have begun and not ended.
     pub requests_in_flight: IntGauge,
-    /// Connects to an endpoint that failed.
-    pub connect_failures: IntCounter,
+    /// Endpoints left out for a while.
+    pub ejections: IntCounter,
     /// Requests that were tried at another endpoint.
     pub retries: IntCounter,
     /// Requests whose client took too little of the response.
@@ -77,6 +111,7 @@ pub struct Metrics {
     registry: Registry,
     splits: SplitSeries,
     answers: [IntCounter; Reason::ALL.len()],
+    connect_failures: [IntCounter; ConnectFailure::ALL.len()],
     connections_open: IntGaugeVec,
     connections_accepted: IntCounterVec,
     connections_refused: IntCounterVec,
@@ -156,15 +191,21 @@ impl Metrics {
             "Answers the gateway made itself, by reason and status.",
             &["reason", "status"],
         )?;
+        let connect_failures = vec(
+            "net_pingora_upstream_connect_failures_total",
+            "Connects to an endpoint that failed, by reason; `ports` and `files` are used up in the gateway.",
+            &["reason"],
+        )?;
         Ok(Self {
             requests_in_flight: register(
                 &registry,
                 IntGauge::new("net_pingora_requests_in_flight", "Requests that have begun and not ended.")?,
             )?,
-            connect_failures: counter(
-                "net_pingora_upstream_connect_failures_total",
-                "Connects to an endpoint that failed.",
+            ejections: counter(
+                "net_pingora_upstream_ejections_total",
+                "Times an endpoint was left out for a while because it took no connections.",
             )?,
+            connect_failures: ConnectFailure::ALL.map(|why| connect_failures.with_label_values(&[why.name()])),
             retries: counter("net_pingora_upstream_retries_total", "Requests that were tried at another endpoint.")?,
             stalled_clients: counter(
                 "net_pingora_stalled_clients_total",
@@ -210,6 +251,13 @@ impl Metrics {
     /// Counts an answer the gateway made itself.
     pub fn answered(&self, reason: Reason) {
         if let Some(counter) = self.answers.get(reason as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a connect to an endpoint that failed.
+    pub fn connect_failed(&self, why: ConnectFailure) {
+        if let Some(counter) = self.connect_failures.get(why as usize) {
             counter.inc();
         }
     }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use net_pingora_routing::{Backend, Endpoint, Path, Protocol, Split, Target, Transport};
 use net_pingora_tls::Encryption;
+use pingora_error::Error as PingoraError;
 use thiserror::Error;
 
+use super::connect::failure;
 use super::dns::{NameError, Names};
 use crate::observe::answers::Reason;
+use crate::observe::metrics::Metrics;
 
 /// Where to connect to.
 pub(crate) struct Choice {
@@ -20,6 +23,23 @@ pub(crate) struct Choice {
     pub(crate) encryption: Option<Arc<Encryption>>,
     /// Whether the backend has an endpoint beside this one and those tried.
     pub(crate) others: bool,
+    /// Whether it is the backend's only endpoint.
+    pub(crate) alone: bool,
+    /// Whether DNS has told it.
+    pub(crate) named: bool,
+}
+
+impl Choice {
+    /// Takes note of a connect that failed. Where the fault is not ours, `limit` of them in a row leave the endpoint
+    /// out for a while, unless there is no other.
+    pub(crate) fn connect_failed(&self, error: &PingoraError, limit: u16, metrics: &Metrics) {
+        let failure = failure(error);
+        metrics.connect_failed(failure);
+        if !failure.is_ours() && !self.alone && self.endpoint.connect_failed(limit) {
+            metrics.ejections.inc();
+            tracing::info!(endpoint = %self.endpoint.address, "left out for a while: it takes no connections");
+        }
+    }
 }
 
 /// What a backend offers before anything is awaited.
@@ -63,7 +83,8 @@ pub(crate) async fn choose(
     let addresses = names.resolve(&host, port).await?;
     let mut fresh = addresses.iter().filter(|address| !tried.contains(address));
     let address = fresh.next().ok_or(Unavailable::Nothing(Reason::ConnectFailed))?;
-    Ok(Choice { endpoint: Endpoint::new(address), protocol, encryption: None, others: fresh.next().is_some() })
+    let others = fresh.next().is_some();
+    Ok(Choice { endpoint: Endpoint::new(address), protocol, encryption: None, others, alone: true, named: true })
 }
 
 fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, Reason> {
@@ -77,8 +98,16 @@ fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, 
             let none = if tried.is_empty() { Reason::NoEndpoints } else { Reason::ConnectFailed };
             let endpoint = set.pick(fastrand::u64(..), tried).ok_or(none)?;
             let others = set.as_slice().len() > tried.len() + 1;
+            let alone = set.as_slice().len() == 1;
             let encryption = encryption(path, &upstream.transport)?;
-            Ok(Offer::Ready(Choice { endpoint: Arc::clone(endpoint), protocol, encryption, others }))
+            Ok(Offer::Ready(Choice {
+                endpoint: Arc::clone(endpoint),
+                protocol,
+                encryption,
+                others,
+                alone,
+                named: false,
+            }))
         }
     }
 }

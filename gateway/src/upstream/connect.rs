@@ -5,20 +5,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingora_core::connectors::http::v2::{ConnectionRef, H2HandshakeSettings, handshake};
-use pingora_core::protocols::Stream;
+use pingora_core::connectors::http::v2::ConnectionRef;
+use pingora_core::protocols::http::v2::client::drive_connection;
+use pingora_core::protocols::{Digest, Stream};
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_timeout::timeout;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::choose::Choice;
+use super::head::{Bounded, HEAD_BYTES, HeadBound};
 use crate::io::Io;
 use crate::keepalive;
+use crate::observe::metrics::ConnectFailure;
+use crate::settings::Timeouts;
 use crate::wire::{Unsent, Wire};
 
 /// Streams on one upstream HTTP/2 connection.
@@ -30,13 +36,30 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 /// All streams' windows together: a client that does not read holds up its own stream only.
 const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 
-/// An HTTP/1 connection: its bytes, and those that are still to be sent.
-pub(super) type Http1Connection = (Stream, Arc<dyn Unsent>);
+/// Bytes of a frame that an upstream is asked to send at once.
+const FRAME: u32 = 64 * 1024;
 
-/// Connects for HTTP/1, within `limit` from the first packet to the end of a TLS handshake.
-pub(super) async fn http1(choice: &Choice, limit: Duration) -> Result<Http1Connection> {
-    within(limit, async {
-        let socket = dial(choice.endpoint.address).await?;
+/// So long Linux waits by itself, about, until it gives up a peer that acknowledges nothing.
+const LONGEST_STALL: Duration = Duration::from_mins(15);
+
+/// Files of this process, and of the machine, are used up: the same numbers on every Unix.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
+
+/// An HTTP/1 connection.
+pub(super) struct Http1Connection {
+    /// Its bytes.
+    pub(super) stream: Stream,
+    /// Those that are still to be sent.
+    pub(super) unsent: Arc<dyn Unsent>,
+    /// How many may come before a response.
+    pub(super) bound: Arc<HeadBound>,
+}
+
+/// Connects for HTTP/1, within the deadline from the first packet to the end of a TLS handshake.
+pub(super) async fn http1(choice: &Choice, timeouts: &Timeouts) -> Result<Http1Connection> {
+    within(timeouts.connect, async {
+        let socket = dial(choice.endpoint.address, timeouts.stall).await?;
         let Some(encryption) = &choice.encryption else { return Ok(wired(socket)) };
         Ok(wired(encrypted(socket, choice.endpoint.address, &encryption.http1).await?))
     })
@@ -44,28 +67,49 @@ pub(super) async fn http1(choice: &Choice, limit: Duration) -> Result<Http1Conne
 }
 
 /// The same for HTTP/2, its handshake included.
-pub(super) async fn http2(choice: &Choice, limit: Duration) -> Result<ConnectionRef> {
-    within(limit, async {
-        let socket = dial(choice.endpoint.address).await?;
-        let stream: Stream = match &choice.encryption {
-            None => Box::new(Io(socket)),
-            Some(encryption) => Box::new(Io(encrypted(socket, choice.endpoint.address, &encryption.http2).await?)),
-        };
-        let mut settings = H2HandshakeSettings::new();
-        settings.max_streams = STREAMS as usize;
-        settings.stream_window_size = Some(STREAM_WINDOW);
-        settings.connection_window_size = Some(CONNECTION_WINDOW);
-        handshake(stream, settings).await
+pub(super) async fn http2(choice: &Choice, timeouts: &Timeouts) -> Result<ConnectionRef> {
+    within(timeouts.connect, async {
+        let socket = dial(choice.endpoint.address, timeouts.stall).await?;
+        let Some(encryption) = &choice.encryption else { return handshake(socket).await };
+        handshake(encrypted(socket, choice.endpoint.address, &encryption.http2).await?).await
     })
     .await
 }
 
-fn wired<T>(stream: T) -> Http1Connection
-where
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (wire, unsent) = Wire::new(stream);
-    (Box::new(Io(wire)), unsent)
+/// Whose fault a connect was, and what kind of.
+pub(crate) fn failure(error: &Error) -> ConnectFailure {
+    match error.etype() {
+        ErrorType::BindError => ConnectFailure::Ports,
+        ErrorType::SocketError => ConnectFailure::Files,
+        ErrorType::ConnectTimedout => ConnectFailure::Timeout,
+        ErrorType::TLSHandshakeFailure => ConnectFailure::Tls,
+        _ => ConnectFailure::Refused,
+    }
+}
+
+fn wired<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T) -> Http1Connection {
+    let (bounded, bound) = Bounded::new(stream);
+    let (wire, unsent) = Wire::new(bounded);
+    Http1Connection { stream: Box::new(Io(wire)), unsent, bound }
+}
+
+/// Begins HTTP/2. Pingora's own handshake sets no bound on heads: the `h2` crate then takes 16 MiB.
+async fn handshake<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T) -> Result<ConnectionRef> {
+    let begun = h2::client::Builder::new()
+        .enable_push(false)
+        .initial_max_send_streams(STREAMS as usize)
+        .max_frame_size(FRAME)
+        .max_header_list_size(HEAD_BYTES)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .handshake(stream)
+        .await;
+    let (sender, connection) = begun.or_err(ErrorType::HandshakeError, "during the HTTP/2 handshake")?;
+    let (closed, is_closed) = watch::channel(false);
+    // Neither is of use: no pings are sent, and nobody asks a connection who it is.
+    let (timed_out, id) = (Arc::default(), 0);
+    tokio::spawn(drive_connection(connection, id, closed, None, Arc::clone(&timed_out)));
+    Ok(ConnectionRef::new(sender, is_closed, timed_out, id, STREAMS as usize, Digest::default()))
 }
 
 async fn within<T>(limit: Duration, connecting: impl Future<Output = Result<T>>) -> Result<T> {
@@ -75,15 +119,30 @@ async fn within<T>(limit: Duration, connecting: impl Future<Output = Result<T>>)
     }
 }
 
-async fn dial(address: SocketAddr) -> Result<TcpStream> {
+/// A socket that is given up when its peer has acknowledged nothing for the time of `stall` (RFC 5482): a machine that
+/// is gone says nothing.
+async fn dial(address: SocketAddr, stall: Duration) -> Result<TcpStream> {
     let dialled: io::Result<TcpStream> = async {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
-        SockRef::from(&socket).set_tcp_keepalive(&keepalive::SOCKET)?;
+        let options = SockRef::from(&socket);
+        options.set_tcp_keepalive(&keepalive::SOCKET)?;
+        #[cfg(target_os = "linux")]
+        options.set_tcp_user_timeout(Some(stall.min(LONGEST_STALL)))?;
         Ok(socket)
     }
     .await;
-    dialled.or_err_with(ErrorType::ConnectError, || format!("to {address}"))
+    dialled.map_err(|error| Error::because(kind(&error), format!("to {address}"), error))
+}
+
+/// Tells what is used up in this machine from what endpoints do.
+fn kind(error: &io::Error) -> ErrorType {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse, _) => ErrorType::BindError,
+        (io::ErrorKind::OutOfMemory, _) | (_, Some(EMFILE | ENFILE)) => ErrorType::SocketError,
+        (io::ErrorKind::TimedOut, _) => ErrorType::ConnectTimedout,
+        _ => ErrorType::ConnectError,
+    }
 }
 
 async fn encrypted(socket: TcpStream, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
@@ -91,4 +150,39 @@ async fn encrypted(socket: TcpStream, address: SocketAddr, config: &Arc<ClientCo
     let name = ServerName::IpAddress(address.ip().into());
     let encrypted = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;
     encrypted.or_err_with(ErrorType::TLSHandshakeFailure, || format!("with {address}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn what_is_used_up_here_is_told_from_what_endpoints_do() {
+        for (code, wanted) in [
+            (23, ConnectFailure::Files),
+            (24, ConnectFailure::Files),
+            (12, ConnectFailure::Files),
+            (98, ConnectFailure::Ports),
+            (99, ConnectFailure::Ports),
+            (101, ConnectFailure::Refused),
+            (104, ConnectFailure::Refused),
+            (110, ConnectFailure::Timeout),
+            (111, ConnectFailure::Refused),
+            (113, ConnectFailure::Refused),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(failure(&Error::because(kind(&error), "to an endpoint", error)), wanted, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rfc_5482_a_peer_that_acknowledges_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (stall, wanted) in [(Duration::from_secs(7), Duration::from_secs(7)), (Duration::MAX, LONGEST_STALL)] {
+            let socket = dial(listener.local_addr().unwrap(), stall).await.unwrap();
+            assert_eq!(SockRef::from(&socket).tcp_user_timeout().unwrap(), Some(wanted));
+        }
+    }
 }

@@ -7,6 +7,9 @@
 
 mod answer;
 mod error;
+mod permitted;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +30,7 @@ use tokio::time::timeout;
 
 use self::answer::{Answer, Use};
 pub use self::error::NameError;
+use self::permitted::permitted;
 use crate::observe::metrics::DnsMetrics;
 
 /// Names remembered; one more drops the one whose answer ends first.
@@ -127,10 +131,10 @@ impl Names {
     /// The addresses of `host` at `port`. An IP address needs no query.
     ///
     /// # Errors
-    /// When the host is no DNS name, has no address, or DNS fails and has been failing for long.
+    /// When the host is no DNS name, has no address that may be asked, or DNS fails and has been failing for long.
     pub async fn resolve(self: &Arc<Self>, host: &str, port: u16) -> Result<Addresses, NameError> {
         let ips = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-            Ok(ip) => Arc::new([ip]),
+            Ok(ip) => permitted(host, [ip])?,
             Err(_) => self.ips(&self.name(host)).await?,
         };
         Ok(Addresses { ips, port })
@@ -174,7 +178,7 @@ impl Names {
                 Err(_) | Ok(Err(NetError::Timeout)) => Err(NameError::Timeout(host())),
                 Ok(Err(error)) if error.is_no_records_found() => Err(NameError::NotFound(host())),
                 Ok(Err(error)) => Err(NameError::Failed { host: host(), error: error.to_string().into() }),
-                Ok(Ok(found)) => addresses(&found).ok_or_else(|| NameError::NotFound(host())),
+                Ok(Ok(found)) => addresses(&name.host, &found),
             },
         };
         let now = Instant::now();
@@ -230,171 +234,7 @@ fn drop_oldest(names: &mut HashMap<Arc<str>, Arc<Name>>) {
 }
 
 /// The addresses of an answer and the shortest TTL of its records, aliases included.
-fn addresses(found: &LookupIp) -> Option<(Arc<[IpAddr]>, Duration)> {
-    let ips: Arc<[IpAddr]> = found.iter().collect();
-    let ttl = found.as_lookup().answers().iter().map(|record| record.ttl).min()?;
-    (!ips.is_empty()).then(|| (ips, Duration::from_secs(ttl.into())))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-    use std::sync::atomic::AtomicU32;
-
-    use futures::future::join_all;
-    use hickory_resolver::config::NameServerConfig;
-    use hickory_resolver::proto::op::{Message, ResponseCode};
-    use hickory_resolver::proto::rr::rdata::{A, CNAME};
-    use hickory_resolver::proto::rr::{RData, Record, RecordType};
-    use net_pingora_routing::Publisher;
-    use tokio::net::UdpSocket;
-
-    use super::*;
-    use crate::observe::metrics::Metrics;
-
-    const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
-
-    /// A resolver whose only DNS server is this one; it counts queries for IPv4 addresses.
-    async fn names(deadline: Duration) -> (Arc<Names>, Arc<AtomicU32>) {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
-        server.connections[0].port = socket.local_addr().unwrap().port();
-        let config = ResolverConfig::from_name_servers(vec![server]);
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        builder.options_mut().use_hosts_file = ResolveHosts::Never;
-        let asked = Arc::new(AtomicU32::new(0));
-        tokio::spawn(serve(socket, Arc::clone(&asked)));
-        let metrics = Metrics::new(Publisher::default().cell()).unwrap().dns;
-        (Names::new(builder, Handle::current(), metrics, deadline).unwrap(), asked)
-    }
-
-    async fn serve(socket: UdpSocket, asked: Arc<AtomicU32>) {
-        let mut packet = [0; 512];
-        loop {
-            let (length, client) = socket.recv_from(&mut packet).await.unwrap();
-            let query = Message::from_vec(&packet[..length]).unwrap();
-            if query.queries[0].query_type() == RecordType::A {
-                asked.fetch_add(1, Ordering::Relaxed);
-            }
-            if let Some(answer) = answer(&query) {
-                socket.send_to(&answer.to_vec().unwrap(), client).await.unwrap();
-            }
-        }
-    }
-
-    /// What the server says depends on the first label of the name.
-    fn answer(query: &Message) -> Option<Message> {
-        let question = &query.queries[0];
-        let name = question.name();
-        let mut answer = Message::response(query.id, query.op_code);
-        answer.add_query(question.clone());
-        let address = |name, ttl| Record::from_rdata(name, ttl, RData::A(A(IP)));
-        match &*name.to_ascii() {
-            "silent.example." => return None,
-            "broken.example." => answer.metadata.response_code = ResponseCode::ServFail,
-            "unknown.example." => answer.metadata.response_code = ResponseCode::NXDomain,
-            _ if question.query_type() != RecordType::A => {}
-            "empty.example." => {}
-            "alias.example." => {
-                let target = DnsName::from_ascii("target.example.").unwrap();
-                answer.add_answer(Record::from_rdata(name.clone(), 3, RData::CNAME(CNAME(target.clone()))));
-                answer.add_answer(address(target, 300));
-            }
-            _ => {
-                answer.add_answer(address(name.clone(), 2));
-            }
-        }
-        Some(answer)
-    }
-
-    #[tokio::test]
-    async fn every_answer_of_dns_has_its_outcome() {
-        let (names, _) = names(DEADLINE).await;
-        let ok = |ip: &str| Ok(vec![ip.parse().unwrap()]);
-        let failed = |host: &str| NameError::Failed {
-            host: host.into(),
-            error: "DNS error: error response: Server Failure".into(),
-        };
-        for (host, wanted) in [
-            ("a.example", ok("10.0.0.7:80")),
-            ("a.example.", ok("10.0.0.7:80")),
-            ("alias.example", ok("10.0.0.7:80")),
-            ("192.0.2.1", ok("192.0.2.1:80")),
-            ("2001:db8::1", ok("[2001:db8::1]:80")),
-            ("[2001:db8::1]", ok("[2001:db8::1]:80")),
-            ("unknown.example", Err(NameError::NotFound("unknown.example".into()))),
-            ("empty.example", Err(NameError::NotFound("empty.example".into()))),
-            ("broken.example", Err(failed("broken.example"))),
-            ("no..name", Err(NameError::Invalid("no..name".into()))),
-        ] {
-            let found = names.resolve(host, 80).await.map(|found| found.iter().collect::<Vec<_>>());
-            assert_eq!(found, wanted, "{host}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_that_says_nothing_is_not_waited_for_longer_than_the_deadline() {
-        let (names, _) = names(Duration::from_millis(50)).await;
-        let failed = names.resolve("silent.example", 80).await.unwrap_err();
-        assert_eq!(failed, NameError::Timeout("silent.example".into()));
-        assert_eq!((names.metrics.lookups.get(), names.metrics.failures.get()), (1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_machine_without_dns_servers_says_so() {
-        let mut builder =
-            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default());
-        builder.options_mut().use_hosts_file = ResolveHosts::Never;
-        let metrics = Metrics::new(Publisher::default().cell()).unwrap().dns;
-        let names = Names::new(builder, Handle::current(), metrics, DEADLINE).unwrap();
-        let failed = names.resolve("a.example", 80).await.unwrap_err();
-        assert_eq!(
-            failed.to_string(),
-            "host `a.example`: DNS failed with `no connections available`; check the servers in /etc/resolv.conf"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_crowd_asks_once_and_the_next_not_at_all() {
-        let (names, asked) = names(DEADLINE).await;
-        for port in [80, 8080] {
-            let crowd = join_all((0..50).map(|_| names.resolve("a.example", port))).await;
-            assert!(crowd.iter().all(|found| found.as_ref().unwrap().iter().eq([SocketAddr::from((IP, port))])));
-        }
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-        assert_eq!((names.metrics.lookups.get(), names.metrics.failures.get()), (1, 0));
-    }
-
-    #[tokio::test]
-    async fn a_request_that_goes_away_leaves_its_query_to_others() {
-        let (names, asked) = names(DEADLINE).await;
-        let first = names.resolve("a.example", 80);
-        assert!(futures::poll!(Box::pin(first)).is_pending());
-        assert!(names.resolve("a.example", 80).await.is_ok());
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-    }
-
-    #[tokio::test]
-    async fn the_shortest_ttl_of_an_answer_counts() {
-        let (names, _) = names(DEADLINE).await;
-        for (host, seconds) in [("a.example.", 2), ("alias.example.", 3)] {
-            let found = names.lookup(DnsName::from_ascii(host).unwrap()).await.unwrap();
-            assert_eq!(addresses(&found).unwrap().1, Duration::from_secs(seconds), "{host}");
-        }
-    }
-
-    #[tokio::test]
-    async fn names_are_bounded_and_the_newest_is_kept() {
-        let (names, _) = names(DEADLINE).await;
-        for n in 0..NAMES + 10 {
-            let host = format!("host-{n}.example");
-            let name = names.name(&host);
-            let now = Instant::now();
-            name.answer.store(Some(Arc::new(Answer::good(Arc::new([IP.into()]), Duration::ZERO, now))));
-            assert!(Arc::ptr_eq(&name, &names.name(&host)));
-        }
-        let kept = names.known.load();
-        assert_eq!(kept.len(), NAMES);
-        assert!(!kept.contains_key("host-9.example") && kept.contains_key("host-10.example"));
-    }
+fn addresses(host: &str, found: &LookupIp) -> Result<(Arc<[IpAddr]>, Duration), NameError> {
+    let ttl = found.as_lookup().answers().iter().map(|record| record.ttl).min().unwrap_or_default();
+    Ok((permitted(host, found.iter())?, Duration::from_secs(ttl.into())))
 }

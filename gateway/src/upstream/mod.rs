@@ -3,10 +3,12 @@
 mod choose;
 mod connect;
 pub mod dns;
+mod head;
 mod pool;
 mod session;
 
 pub(crate) use choose::{Choice, choose};
+pub(crate) use connect::failure;
 pub use dns::Names;
 pub(crate) use pool::Connections;
 pub(crate) use session::Upstream;

@@ -3,24 +3,21 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use net_pingora_routing::Protocol;
 use pingora_core::connectors::http::v2::ConnectionRef;
-use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::v1::client::HttpSession as Http1Session;
 use pingora_core::protocols::http::v2::client::Http2Session;
 use pingora_error::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::choose::Choice;
-use super::connect;
+use super::connect::{self, Http1Connection};
 use super::session::{Session, Upstream};
 use crate::outlet::Outlet;
 use crate::settings::Timeouts;
-use crate::wire::Unsent;
 
 /// Whose connection it is: one is never used for another endpoint or under another trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,8 +43,7 @@ struct Idle {
 }
 
 struct Unused {
-    stream: Stream,
-    unsent: Arc<dyn Unsent>,
+    connection: Http1Connection,
     since: Instant,
 }
 
@@ -80,33 +76,32 @@ impl Connections {
     ) -> Result<Upstream> {
         let patience = if upgrade { None } else { timeouts.response };
         match protocol {
-            Protocol::Http1 => self.open_http1(choice, patience, timeouts.connect).await,
-            Protocol::Http2 => self.open_http2(choice, patience, timeouts.connect).await,
+            Protocol::Http1 => self.open_http1(choice, patience, timeouts).await,
+            Protocol::Http2 => self.open_http2(choice, patience, timeouts).await,
         }
     }
 
-    async fn open_http1(&self, choice: &Choice, patience: Option<Duration>, limit: Duration) -> Result<Upstream> {
+    async fn open_http1(&self, choice: &Choice, patience: Option<Duration>, timeouts: &Timeouts) -> Result<Upstream> {
         let kept = self.idle().take(&Key::of(choice));
         let reused = kept.is_some();
-        let (stream, unsent) = match kept {
+        let connection = match kept {
             Some(kept) => kept,
-            None => connect::http1(choice, limit).await?,
+            None => connect::http1(choice, timeouts).await?,
         };
-        let mut session = Http1Session::new(stream);
-        session.read_timeout = patience;
-        Ok(Upstream::http1(session, unsent, reused))
+        Ok(Upstream::http1(connection, patience, reused))
     }
 
-    async fn open_http2(&self, choice: &Choice, patience: Option<Duration>, limit: Duration) -> Result<Upstream> {
+    async fn open_http2(&self, choice: &Choice, patience: Option<Duration>, timeouts: &Timeouts) -> Result<Upstream> {
         let key = Key::of(choice);
         while let Some(connection) = self.with_room(&key) {
-            if let Some(session) = connection.spawn_stream().await? {
+            if let Ok(Some(session)) = connection.spawn_stream().await {
                 return Ok(stream(session, patience, true));
             }
-            // It says only now that it closes.
+            // It says only now that it closes, for whatever reason. Nothing was sent on it.
+            connection.mark_shutdown();
             self.forget_closing(&key);
         }
-        let connection = connect::http2(choice, limit).await?;
+        let connection = connect::http2(choice, timeouts).await?;
         let session = connection.spawn_stream().await?;
         let session = session.ok_or_else(|| Error::explain(ErrorType::ConnectionClosed, "before the first stream"))?;
         self.share(key, connection);
@@ -115,14 +110,16 @@ impl Connections {
 
     /// Keeps the connection for later requests if it is fit for them.
     pub(crate) async fn keep(&self, choice: &Choice, upstream: Upstream) {
-        let (Session::Http1(mut session), Outlet::Wire(unsent)) = (upstream.session, upstream.outlet) else { return };
+        let (Session::Http1(mut session, bound), Outlet::Wire(unsent)) = (upstream.session, upstream.outlet) else {
+            return;
+        };
         session.respect_keepalive();
         if unsent.is_empty()
             && session.will_keepalive()
             && let Some(stream) = session.reuse().await
         {
-            let unused = Unused { stream, unsent, since: Instant::now() };
-            self.idle().put(Key::of(choice), unused, self.most);
+            let connection = Http1Connection { stream, unsent, bound };
+            self.idle().put(Key::of(choice), Unused { connection, since: Instant::now() }, self.most);
         }
     }
 
@@ -174,12 +171,12 @@ fn stream(mut session: Http2Session, patience: Option<Duration>, reused: bool) -
 
 impl Idle {
     /// The connection that was used last, if one is still open.
-    fn take(&mut self, key: &Key) -> Option<(Stream, Arc<dyn Unsent>)> {
+    fn take(&mut self, key: &Key) -> Option<Http1Connection> {
         let unused = self.by_key.get_mut(key)?;
         while let Some(mut last) = unused.pop() {
             self.count -= 1;
             if last.is_open() {
-                return Some((last.stream, last.unsent));
+                return Some(last.connection);
             }
         }
         None
@@ -220,7 +217,7 @@ impl Unused {
     fn is_open(&mut self) -> bool {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
-        let read = Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+        let read = Pin::new(&mut self.connection.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
         matches!(read, Poll::Pending)
     }
 }

@@ -1,6 +1,7 @@
 //! One request's exchange with an upstream, whichever protocol that speaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -9,10 +10,11 @@ use pingora_core::protocols::http::HttpTask;
 use pingora_core::protocols::http::v1::client::HttpSession as Http1Session;
 use pingora_core::protocols::http::v2::client::Http2Session;
 use pingora_error::{Error, ErrorType, Result};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 
+use super::connect::Http1Connection;
+use super::head::HeadBound;
 use crate::outlet::Outlet;
-use crate::wire::Unsent;
 
 /// One request's exchange with an upstream.
 pub(crate) struct Upstream {
@@ -26,13 +28,16 @@ pub(crate) struct Upstream {
 
 /// Pingora's part of an exchange.
 pub(crate) enum Session {
-    Http1(Http1Session),
+    Http1(Http1Session, Arc<HeadBound>),
     Http2(Http2Session),
 }
 
 impl Upstream {
-    pub(super) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, reused: bool) -> Self {
-        Self { session: Session::Http1(session), outlet: Outlet::Wire(unsent), reused }
+    pub(super) fn http1(connection: Http1Connection, patience: Option<Duration>, reused: bool) -> Self {
+        let Http1Connection { stream, unsent, bound } = connection;
+        let mut session = Http1Session::new(stream);
+        session.read_timeout = patience;
+        Self { session: Session::Http1(session, bound), outlet: Outlet::Wire(unsent), reused }
     }
 
     pub(super) fn http2(session: Http2Session, reused: bool) -> Self {
@@ -42,7 +47,8 @@ impl Upstream {
     /// Writes the request's head; `end` when no body follows.
     pub(crate) async fn begin(&mut self, head: Box<RequestHeader>, end: bool) -> Result<()> {
         match &mut self.session {
-            Session::Http1(session) => {
+            Session::Http1(session, bound) => {
+                bound.begin();
                 session.write_request_header(head).await?;
             }
             Session::Http2(session) => {
@@ -59,7 +65,7 @@ impl Upstream {
             return Ok(());
         }
         match &mut self.session {
-            Session::Http1(session) => {
+            Session::Http1(session, _) => {
                 session.write_body(&data).await?;
                 Ok(())
             }
@@ -69,7 +75,7 @@ impl Upstream {
 
     /// Ends the request's body, once.
     pub(crate) async fn finish(&mut self) -> Result<()> {
-        if let Session::Http1(session) = &mut self.session {
+        if let Session::Http1(session, _) = &mut self.session {
             session.finish_body().await?;
         } else if matches!(self.outlet, Outlet::Stream(_, false)) {
             self.outlet.send(Bytes::new(), true)?;
@@ -79,7 +85,7 @@ impl Upstream {
 
     /// The connection, once nothing of HTTP follows on it; HTTP/2 has none of its own for a request.
     pub(crate) fn into_parts(self) -> Option<(Stream, Outlet)> {
-        let Session::Http1(session) = self.session else { return None };
+        let Session::Http1(session, _) = self.session else { return None };
         Some((session.into_inner(), self.outlet))
     }
 
@@ -100,10 +106,29 @@ impl Session {
     /// The next part of the response. May be given up and asked for again.
     pub(crate) async fn next(&mut self) -> Result<HttpTask> {
         match self {
-            Self::Http1(session) => session.read_response_task().await,
+            Self::Http1(session, bound) => {
+                let part = session.read_response_task().await?;
+                if let HttpTask::Header(head, _) = &part {
+                    check_coding(head)?;
+                    if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                        bound.end();
+                    }
+                }
+                Ok(part)
+            }
             Self::Http2(session) => next_of_stream(session).await,
         }
     }
+}
+
+/// We ask for no transfer coding (RFC 9110 §10.1.4): one beside `chunked` would reach the client undone.
+fn check_coding(head: &ResponseHeader) -> Result<()> {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let plain = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if plain && codings.next().is_none() {
+        return Ok(());
+    }
+    Error::e_explain(ErrorType::InvalidHTTPHeader, "a transfer coding nobody has asked for")
 }
 
 async fn next_of_stream(session: &mut Http2Session) -> Result<HttpTask> {

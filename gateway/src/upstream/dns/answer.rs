@@ -47,7 +47,7 @@ impl Answer {
     /// That DNS knows no address is an answer too, and ends an earlier one.
     pub(super) fn failed(error: NameError, earlier: Option<&Self>, now: Instant) -> Self {
         let fresh_until = now + FAILURE;
-        let answered = matches!(error, NameError::NotFound(_) | NameError::Invalid(_));
+        let answered = matches!(error, NameError::NotFound(_) | NameError::Forbidden(_) | NameError::Invalid(_));
         match earlier {
             Some(earlier) if !answered && earlier.found.is_ok() && now < earlier.usable_until => {
                 Self { fresh_until, failing: true, ..earlier.clone() }

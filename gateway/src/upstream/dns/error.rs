@@ -11,6 +11,9 @@ pub enum NameError {
     /// DNS knows no address of it.
     #[error("host `{0}` has no address in DNS; correct spec.externalName of the Service or add an A or AAAA record")]
     NotFound(Arc<str>),
+    /// It has no other addresses than those of this machine or of its link.
+    #[error("host `{0}` is this machine, or a neighbour no route leads to; correct spec.externalName of the Service")]
+    Forbidden(Arc<str>),
     /// DNS did not answer in time.
     #[error("host `{0}`: DNS gave no answer in time; check the servers in /etc/resolv.conf")]
     Timeout(Arc<str>),

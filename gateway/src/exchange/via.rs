@@ -1,0 +1,48 @@
+//! Requests that come back to us by a name of somebody else's choice.
+//!
+//! An ExternalName may lead to the gateway by ways nobody can tell from its address: a load balancer, another Service.
+//! Who goes there is marked (RFC 9110 §7.6.3), and found out by its marks. Other upstreams see no `Via`: their
+//! addresses are written by who may do worse.
+
+use http::HeaderValue;
+use http::header::VIA;
+use pingora_error::Result;
+use pingora_http::RequestHeader;
+
+/// What we call ourselves in `Via`.
+const MARK: &str = "1.1 net-pingora";
+
+/// Marks before a request counts as going in circles.
+const MOST: usize = 4;
+
+/// Marks a request as having come by us.
+pub(super) fn mark(head: &mut RequestHeader) -> Result<()> {
+    head.append_header(VIA, HeaderValue::from_static(MARK)).map(drop)
+}
+
+/// Whether a request has come by us too often.
+pub(super) fn goes_in_circles(request: &RequestHeader) -> bool {
+    let lines = request.headers.get_all(VIA).iter().filter_map(|line| line.to_str().ok());
+    // Proxies between may join lines with commas.
+    lines.flat_map(|line| line.split(',')).filter(|one| one.trim() == MARK).count() >= MOST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_comes_again_and_again_is_found_out() {
+        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+        request.append_header(VIA, "1.1 other").unwrap();
+        for _ in 0..MOST {
+            assert!(!goes_in_circles(&request));
+            mark(&mut request).unwrap();
+        }
+        assert!(goes_in_circles(&request));
+        let joined = [MARK; MOST].join(", ");
+        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+        request.append_header(VIA, joined).unwrap();
+        assert!(goes_in_circles(&request));
+    }
+}
