@@ -11,6 +11,7 @@ mod accounting;
 mod backends;
 mod certificates;
 mod change;
+mod chaos;
 mod cpu;
 mod findings;
 mod framing;
@@ -80,6 +81,8 @@ enum Check {
     Framing,
     /// h2spec against both ports that speak HTTP/2
     H2spec,
+    /// Traffic whose every answer is checked while endpoints, files, gateways and clients fail
+    Chaos,
     /// Eleven attacks beside good traffic: none of it fails or is slow, bounded memory and connections
     Abuse,
 }
@@ -97,6 +100,7 @@ impl Check {
             Self::Change => change::run(),
             Self::Framing => framing::run(quick),
             Self::H2spec => h2spec::run(),
+            Self::Chaos => chaos::run(quick),
             Self::Abuse => abuse::run(quick),
         }
     }
