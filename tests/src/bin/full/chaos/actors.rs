@@ -120,5 +120,7 @@ pub(super) fn restart(chaos: &Chaos, first: (Process, Arc<Replica>), rest: Durat
         let _sound = chaos.world.sound.lock().unwrap_or_else(PoisonError::into_inner);
         (process, replica) = chaos.replicas.start(chaos.world.folder.path())?;
     }
+    chaos.figures.event("gateway killed");
+    chaos.replicas.kill(process, &replica);
     Ok(())
 }
