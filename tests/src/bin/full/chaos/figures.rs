@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::oracle::Verdict;
-use crate::findings::Findings;
+use crate::findings::{self, Findings};
 
 /// Faults that are told; the others are counted.
 const TOLD: usize = 20;
@@ -71,18 +71,17 @@ impl Figures {
     pub(super) fn tell(&self, found: &mut Findings) {
         let mut counts = self.lock();
         counts.delays.sort_unstable();
-        found.figure(format_args!("\n      requests: {}", list(&counts.requests)));
-        found.figure(format_args!("\n      outcomes: {}", list(&counts.outcomes)));
-        found.figure(format_args!("\n      events: {}", list(&counts.events)));
+        findings::tell(format_args!("requests: {}", list(&counts.requests)));
+        findings::tell(format_args!("outcomes: {}", list(&counts.outcomes)));
+        findings::tell(format_args!("events: {}", list(&counts.events)));
         let at = |percent: usize| {
             let micros = counts.delays.get((counts.delays.len() * percent).div_ceil(100).saturating_sub(1));
             f64::from(micros.copied().unwrap_or_default()) / 1e3
         };
         let (p50, p99, longest) = (at(50), at(99), at(100));
-        found.figure(format_args!(
-            "\n      right answers after p50 {p50:.1} ms, p99 {p99:.1} ms, longest {longest:.1} ms"
-        ));
-        found.bound(counts.wrongs == 0, format_args!("\n      {} wrong", counts.wrongs), "none");
+        found.figure(format_args!("{} requests", counts.requests.values().sum::<u64>()));
+        found.figure(format_args!("right answers after p50 {p50:.1} ms, p99 {p99:.1} ms, longest {longest:.1} ms"));
+        found.bound(counts.wrongs == 0, format_args!("{} wrong", counts.wrongs), "none");
         for wrong in &counts.wrong {
             found.violation(wrong);
         }

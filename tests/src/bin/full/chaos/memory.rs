@@ -39,12 +39,9 @@ impl Memory {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let peak = |bytes: &[u64]| bytes.iter().copied().max().unwrap_or_default();
         let (early, late) = (peak(&self.0[..third]), peak(&self.0[self.0.len() - third..]));
-        found.figure(format_args!("\n      memory {:.1} MB, in the end {:.1} MB", megabytes(*first), megabytes(*last)));
-        found.figure(format_args!(
-            "peaks of the first third {:.1} MB, of the last {:.1} MB",
-            megabytes(early),
-            megabytes(late)
-        ));
+        found.figure(format_args!("memory {:.1} MB, in the end {:.1} MB", megabytes(*first), megabytes(*last)));
+        let peaks = (megabytes(early), megabytes(late));
+        found.figure(format_args!("peaks of the first third {:.1} MB, of the last {:.1} MB", peaks.0, peaks.1));
         let growth = late as f64 / early.max(1) as f64;
         found.demand(!demand || growth <= MOST_GROWTH, format_args!("memory grew to {growth:.3}"), "at most 1.05");
     }
