@@ -121,7 +121,11 @@ impl Connection {
             let _ = stream.set_zero_linger();
         }
         let answering = Arc::clone(&self);
-        let service = service_fn(move |request| Arc::clone(&answering).answer(request));
+        // Heard at once: what comes later on a connection is never known before what came first.
+        let service = service_fn(move |request| {
+            let heard = answering.hear(&request);
+            Arc::clone(&answering).answer(request, heard)
+        });
         let builder = auto::Builder::new(TokioExecutor::new());
         let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         tokio::select! {
@@ -152,9 +156,12 @@ impl Connection {
     }
 
     /// An error ends the connection, or resets the stream.
-    async fn answer(self: Arc<Self>, mut request: Request<Incoming>) -> io::Result<Response<Body>> {
-        let nonce = u64::from_str_radix(request.uri().path().trim_start_matches('/'), 16).map_err(io::Error::other)?;
-        let on = self.hear(nonce, request.version());
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        heard: Option<(u64, ledger::Connection)>,
+    ) -> io::Result<Response<Body>> {
+        let (nonce, on) = heard.ok_or(io::ErrorKind::InvalidInput)?;
         let mode = *self.backend.endpoint().mode.borrow();
         if self.doomed {
             return std::future::pending().await;
@@ -186,22 +193,23 @@ impl Connection {
         response.body(body(nonce, cut)).map_err(io::Error::other)
     }
 
-    /// Notes that a request has come, and on what.
-    fn hear(&self, nonce: u64, version: Version) -> ledger::Connection {
+    /// Notes that a request has come, which one, and on what.
+    fn hear(&self, request: &Request<Incoming>) -> Option<(u64, ledger::Connection)> {
+        let nonce = u64::from_str_radix(request.uri().path().trim_start_matches('/'), 16).ok()?;
         let had_requests = self.used.swap(true, Ordering::Relaxed);
-        let on = match (version, had_requests) {
-            (Version::HTTP_2, _) => ledger::Connection::Http2,
-            (_, true) => ledger::Connection::Kept,
-            (_, false) => ledger::Connection::First,
+        let (on, most) = match (request.version(), had_requests) {
+            (Version::HTTP_2, _) => (ledger::Connection::Http2, STREAMS),
+            (_, true) => (ledger::Connection::Kept, 1),
+            (_, false) => (ledger::Connection::First, 1),
         };
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() >= if version == Version::HTTP_2 { STREAMS } else { 1 } {
+        if recent.len() >= most {
             recent.pop_front();
         }
         recent.push_back((nonce, on));
         drop(recent);
         self.heard.send_replace(true);
-        on
+        Some((nonce, on))
     }
 }
 

@@ -23,10 +23,10 @@ impl<T: Clone> Timeline<T> {
         Self(Mutex::new([Span { value, from: Instant::now(), until: None }].into()))
     }
 
-    /// Puts `value` in force by `make`: from its begin the new one may be seen, until its end the old one.
-    pub(super) fn change<R>(&self, value: T, make: impl FnOnce() -> R) -> R {
+    /// Puts `value` in force by `act`: from its begin the new one may be seen, until its end the old one.
+    pub(super) fn change<R>(&self, value: T, act: impl FnOnce() -> R) -> R {
         self.spans().push_back(Span { value, from: Instant::now(), until: None });
-        let made = make();
+        let done = act();
         let now = Instant::now();
         let mut spans = self.spans();
         if let Some(old) = spans.len().checked_sub(2).and_then(|old| spans.get_mut(old)) {
@@ -35,7 +35,7 @@ impl<T: Clone> Timeline<T> {
         while spans.front().and_then(|span| span.until).is_some_and(|until| now.duration_since(until) > MEMORY) {
             spans.pop_front();
         }
-        made
+        done
     }
 
     /// Whether a value that `fits` was in force at some time of `sent..=answered`, or at most `grace` before.
