@@ -11,6 +11,7 @@ mod accounting;
 mod backends;
 mod certificates;
 mod change;
+mod chaos;
 mod cpu;
 mod findings;
 mod framing;
@@ -84,6 +85,8 @@ enum Check {
     Framing,
     /// h2spec against both ports that speak HTTP/2
     H2spec,
+    /// Traffic whose every answer is checked while endpoints, files, gateways and clients fail
+    Chaos,
     /// Twelve attacks beside good traffic: none of it fails or is slow, bounded memory and connections
     Abuse,
 }
@@ -102,6 +105,7 @@ impl Check {
             Self::Change => change::run(),
             Self::Framing => framing::run(quick),
             Self::H2spec => h2spec::run(),
+            Self::Chaos => chaos::run(quick),
             Self::Abuse => abuse::run(quick, &args.attacks),
         }
     }

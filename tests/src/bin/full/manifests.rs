@@ -1,6 +1,7 @@
 //! Manifests in a folder of their own.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         TempDir::with_prefix("net-pingora-full-").map(Self)
     }
 
@@ -20,7 +21,7 @@ impl Folder {
     }
 
     /// Writes a Service and where it is.
-    pub(crate) fn service(&self, name: &str, address: SocketAddr) -> std::io::Result<()> {
+    pub(crate) fn service(&self, name: &str, address: SocketAddr) -> io::Result<()> {
         let (ip, port) = (address.ip(), address.port());
         let text = format!(
             "apiVersion: v1
@@ -37,22 +38,22 @@ ports: [{{name: http, port: {port}}}]
 endpoints: [{{addresses: [\"{ip}\"], conditions: {{ready: true}}}}]
 "
         );
-        self.replace(&format!("service-{name}.yaml"), &text)
+        self.put(&format!("service-{name}.yaml"), &text)
     }
 
     /// Writes a KIngress: a host and the Services that share its requests, in percent. One that is there is
     /// replaced.
-    pub(crate) fn route(&self, host: &str, splits: &[(&str, u8)]) -> std::io::Result<()> {
+    pub(crate) fn route(&self, host: &str, splits: &[(&str, u8)]) -> io::Result<()> {
         self.ingress(host, "", splits)
     }
 
     /// Writes a KIngress of one host and one Service, with the Secret of its certificate.
-    pub(crate) fn tls_route(&self, host: &str, service: &str, secret: &str) -> std::io::Result<()> {
+    pub(crate) fn tls_route(&self, host: &str, service: &str, secret: &str) -> io::Result<()> {
         let tls = format!("{{hosts: [{host}], secretName: {secret}, secretNamespace: default}}");
         self.ingress(host, &tls, &[(service, 100)])
     }
 
-    fn ingress(&self, host: &str, tls: &str, splits: &[(&str, u8)]) -> std::io::Result<()> {
+    fn ingress(&self, host: &str, tls: &str, splits: &[(&str, u8)]) -> io::Result<()> {
         let split = |(service, percent): &(&str, u8)| {
             format!("{{serviceNamespace: default, serviceName: {service}, servicePort: 80, percent: {percent}}}")
         };
@@ -73,11 +74,11 @@ spec:
 ",
             splits.join(", ")
         );
-        self.replace(&format!("route-{host}.yaml"), &text)
+        self.put(&format!("route-{host}.yaml"), &text)
     }
 
     /// Writes a Secret with a certificate and its key, both in PEM.
-    pub(crate) fn secret(&self, name: &str, certificate: &str, key: &str) -> std::io::Result<()> {
+    pub(crate) fn secret(&self, name: &str, certificate: &str, key: &str) -> io::Result<()> {
         let (certificate, key) = (indented(certificate), indented(key));
         let text = format!(
             "apiVersion: v1
@@ -91,14 +92,22 @@ stringData:
 {key}
 "
         );
-        self.replace(&format!("secret-{name}.yaml"), &text)
+        self.put(&format!("secret-{name}.yaml"), &text)
     }
 
-    /// Puts a whole file in the place of another at once.
-    fn replace(&self, name: &str, text: &str) -> std::io::Result<()> {
+    /// Puts a whole file, or in the place of another, at once.
+    pub(crate) fn put(&self, name: &str, text: &str) -> io::Result<()> {
         let hidden = self.path().join(format!(".{name}"));
         fs::write(&hidden, text)?;
         fs::rename(hidden, self.path().join(name))
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path().join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 /// How long a process may take to listen.
 const START: Duration = Duration::from_secs(20);
@@ -56,6 +56,20 @@ impl Process {
     /// Where it listens under this name.
     pub(crate) fn address(&self, name: &str) -> anyhow::Result<SocketAddr> {
         self.listening.get(name).copied().with_context(|| format!("nothing listens as {name}"))
+    }
+
+    /// Asks it to end in good order, and waits for that.
+    pub(crate) fn terminate(mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        let number = i32::try_from(self.id()).ok().and_then(Pid::from_raw).context("no process")?;
+        kill_process(number, Signal::TERM)?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(start.elapsed() < patience, "the process has not ended {patience:?} after SIGTERM");
+            sleep(Duration::from_millis(20));
+        }
     }
 
     /// Its number.
