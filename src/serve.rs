@@ -84,6 +84,7 @@ fn settings(args: &ServeArgs) -> Settings {
         admin: args.listen.admin,
         threads: args.listen.threads.map_or_else(cores, NonZeroUsize::get),
         upstream_pool: args.listen.upstream_pool,
+        open_files: usize::MAX,
         live: Arc::new(SettingsCell::new(of_traffic(&args.live))),
     }
 }

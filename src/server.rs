@@ -49,12 +49,12 @@ impl Server {
 
     /// Binds, starts the control plane, and is ready; to be called inside a tokio runtime.
     pub(crate) fn start(
-        settings: Settings,
+        mut settings: Settings,
         table: Arc<TableCell>,
         certificates: CertificateCells,
         control: impl FnOnce() -> anyhow::Result<ControlPlane>,
     ) -> anyhow::Result<Self> {
-        open_files::raise();
+        settings.open_files = open_files::raise();
         let gateway = Gateway::bind(settings, Arc::clone(&table), certificates)?;
         let addresses = gateway.addresses().to_vec();
         let running = gateway.start()?;

@@ -13,10 +13,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::admin::{Health, Readiness, State, serve_admin, serve_health};
-use crate::front::{Acceptors, Addresses, BindError, Listening, Permits, Worker, bind};
+use crate::front::{Acceptors, Addresses, BindError, Listening, Worker, bind};
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::observe::metrics::Metrics;
+use crate::permit::{Files, Permits};
 use crate::settings::{ListenerSettings, Settings};
 use crate::upstream::Names;
 
@@ -99,6 +100,7 @@ impl Gateway {
         let observer = Arc::new(Observer::new(Arc::new(metrics)));
         let readiness = Arc::<Readiness>::default();
         let (permits, handshakes) = (Arc::<Permits>::default(), Arc::<Permits>::default());
+        let files = Files::new(self.settings.open_files);
         let (addresses, memory) = (Arc::<Addresses>::default(), Arc::<Memory>::default());
         let tls = Arc::new(Acceptors::new(self.settings.live.load().tls.clone(), self.certificates)?);
         let (stopping, stopped) = watch::channel(false);
@@ -115,6 +117,7 @@ impl Gateway {
                 permits: Arc::clone(&permits),
                 handshakes: Arc::clone(&handshakes),
                 addresses: Arc::clone(&addresses),
+                files: files.clone(),
                 memory: Arc::clone(&memory),
                 draining: drained,
             };

@@ -13,6 +13,7 @@ mod memory;
 pub mod observe;
 mod outlet;
 mod pace;
+mod permit;
 pub mod settings;
 pub mod upstream;
 mod wire;

@@ -25,6 +25,8 @@ pub struct Settings {
     pub threads: usize,
     /// Unused upstream connections each worker keeps.
     pub upstream_pool: usize,
+    /// Files that connections of clients and to upstreams may take together.
+    pub open_files: usize,
     /// What may change while it serves.
     pub live: Arc<SettingsCell>,
 }

@@ -104,6 +104,7 @@ fn settings() -> Settings {
         admin: ports::this_or_free(9000),
         threads: available_parallelism().map_or(1, NonZeroUsize::get),
         upstream_pool: 512,
+        open_files: usize::MAX,
         live: Arc::default(),
     }
 }

@@ -147,15 +147,31 @@ impl TestGateway {
     ///
     /// # Panics
     /// When the gateway does not start.
-    #[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
     pub fn with_threads(
         threads: usize,
         routes: impl IntoIterator<Item = Route>,
         change: impl FnOnce(&mut LiveSettings),
     ) -> Self {
+        Self::launch(Settings { threads, ..settings() }, routes, change)
+    }
+
+    /// Serves these routes with so many files for all connections.
+    ///
+    /// # Panics
+    /// When the gateway does not start.
+    pub fn with_files(open_files: usize, routes: impl IntoIterator<Item = Route>) -> Self {
+        Self::launch(Settings { open_files, ..settings() }, routes, |_| {})
+    }
+
+    #[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+    fn launch(
+        settings: Settings,
+        routes: impl IntoIterator<Item = Route>,
+        change: impl FnOnce(&mut LiveSettings),
+    ) -> Self {
         let mut publisher = Publisher::default();
         publisher.publish(routes.into_iter().map(|route| Change::Set(route.compile())));
-        let (settings, mut live) = (Settings { threads, ..settings() }, live());
+        let mut live = live();
         change(&mut live);
         settings.live.set(live);
         let settings_cell = Arc::clone(&settings.live);
@@ -226,6 +242,7 @@ fn settings() -> Settings {
         admin: any,
         threads: 1,
         upstream_pool: 128,
+        open_files: usize::MAX,
         live: Arc::default(),
     }
 }

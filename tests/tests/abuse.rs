@@ -249,3 +249,29 @@ async fn with_too_much_memory_in_use_requests_are_answered_503_and_connections_c
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
     assert!(ask(&mut client).await.starts_with("HTTP/1.1 200 "));
 }
+
+#[tokio::test]
+async fn what_connections_may_open_leaves_files_for_the_health_port() {
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", OK).await.unwrap();
+    let asked = async |files: usize| {
+        let gateway = TestGateway::with_files(files, [Route::to("a", upstream.address)]);
+        let mut client = TcpStream::connect(gateway.external).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        let answer = read_until(&mut client, |read| read.ends_with(b"ok") || read.ends_with(b")\n")).await;
+        let second = talk(gateway.external, GET).await;
+        assert!(second.as_ref().map_or(true, String::is_empty), "{second:?}");
+        let refused = r#"net_pingora_connections_refused_total{listener="external-http",reason="files"}"#;
+        (answer.get(..12).unwrap_or_default().to_owned(), metric(&gateway, refused).await)
+    };
+    assert_eq!(asked(2).await, ("HTTP/1.1 200".to_owned(), "1".to_owned()));
+    assert_eq!(asked(0).await, (String::new(), "2".to_owned()));
+}
+
+#[tokio::test]
+async fn a_request_that_finds_no_file_for_its_upstream_is_answered_503() {
+    let upstream = ScriptedUpstream::start(b"\r\n\r\n", OK).await.unwrap();
+    let gateway = TestGateway::with_files(1, [Route::to("a", upstream.address)]);
+    let answer = talk(gateway.external, GET).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert_eq!(metric(&gateway, r#"net_pingora_answers_total{reason="exhausted",status="503"}"#).await, "1");
+}

@@ -209,3 +209,13 @@ async fn a_client_that_takes_nothing_loses_its_tunnel() {
     let endless = async { while upstream.write_all(&[0; 1 << 12]).await.is_ok() {} };
     assert!(timeout(PATIENCE, endless).await.is_ok(), "the upstream is freed");
 }
+
+#[tokio::test]
+async fn an_upgrade_that_no_endpoint_answers_is_answered_504() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", listener.local_addr().unwrap())], |settings| {
+        settings.timeouts.response = Some(Duration::from_millis(200));
+    });
+    let answer = talk(gateway.external, ASKS).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+}

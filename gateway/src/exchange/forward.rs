@@ -40,8 +40,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     if choice.named {
         via::mark(&mut outgoing.head)?;
     }
-    let silent = down.grant.is_some();
-    let open = exchange.connections.open(&choice, ctx.protocol, silent, &ctx.connection.settings.timeouts);
+    let open = exchange.connections.open(&choice, ctx.protocol, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
         biased;
         opened = open => opened,

@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use super::addresses::Addresses;
 use super::connection;
 use super::contained::contained;
-use super::permit::Permits;
 use super::tls::Acceptors;
 use crate::StartError;
 use crate::exchange::Exchange;
@@ -21,6 +20,7 @@ use crate::keepalive;
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::observe::metrics::{Counted, Refusal};
+use crate::permit::{Files, Permits};
 use crate::settings::{ListenerSettings, Settings, SettingsCell};
 use crate::upstream::{Connections, Names};
 
@@ -38,6 +38,7 @@ pub(crate) struct WorkerContext {
     pub(crate) tls: Arc<Acceptors>,
     pub(crate) handshakes: Arc<Permits>,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) files: Files,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -51,6 +52,7 @@ pub(crate) struct Worker {
     pub(crate) permits: Arc<Permits>,
     pub(crate) handshakes: Arc<Permits>,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) files: Files,
     pub(crate) memory: Arc<Memory>,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -95,13 +97,14 @@ impl Worker {
             table: self.table,
             names: self.names,
             memory: self.memory,
-            connections: Connections::new(self.settings.upstream_pool),
+            connections: Connections::new(self.settings.upstream_pool, self.files.clone()),
             draining: self.draining.clone(),
         };
         WorkerContext {
             tls: self.tls,
             handshakes: self.handshakes,
             addresses: self.addresses,
+            files: self.files,
             settings: Arc::clone(&self.settings.live),
             observer: self.observer,
             exchange,
@@ -135,6 +138,10 @@ async fn accept(
                     metrics.refused(Refusal::Memory);
                     continue;
                 }
+                let Some(file) = worker.files.take() else {
+                    metrics.refused(Refusal::Files);
+                    continue;
+                };
                 let Some(permit) = permits.take(worker.settings.load().limits.connections) else {
                     metrics.refused(Refusal::Limit);
                     continue;
@@ -145,7 +152,7 @@ async fn accept(
                 let serving = async move {
                     prepare(&stream);
                     connection::serve(stream, peer, &listener, &metrics, &worker).await;
-                    drop((permit, open));
+                    drop((permit, file, open));
                 };
                 tokio::spawn(contained(serving, observer));
             }

@@ -29,12 +29,14 @@ pub enum Refusal {
     Address,
     /// More memory is in use than may be.
     Memory,
+    /// As many files are open as connections may take.
+    Files,
     /// It sent more HTTP/2 frames that carry nothing, or cancelled more streams, than the limits allow.
     Flood,
 }
 
 impl Refusal {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Limit,
         Self::Timeout,
         Self::Handshake,
@@ -42,6 +44,7 @@ impl Refusal {
         Self::Handshakes,
         Self::Address,
         Self::Memory,
+        Self::Files,
         Self::Flood,
     ];
 
@@ -54,6 +57,7 @@ impl Refusal {
             Self::Handshakes => "handshake-limit",
             Self::Address => "address-limit",
             Self::Memory => "memory",
+            Self::Files => "files",
             Self::Flood => "flood",
         }
     }

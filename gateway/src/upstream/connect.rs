@@ -21,9 +21,11 @@ use tokio_rustls::client::TlsStream;
 
 use super::choose::Choice;
 use super::head::{Bounded, HEAD_BYTES, HeadBound};
+use super::socket::Socket;
 use crate::io::Io;
 use crate::keepalive;
 use crate::observe::metrics::ConnectFailure;
+use crate::permit::Files;
 use crate::settings::Timeouts;
 use crate::wire::{Unsent, Wire};
 
@@ -57,9 +59,9 @@ pub(super) struct Http1Connection {
 }
 
 /// Connects for HTTP/1, within the deadline from the first packet to the end of a TLS handshake.
-pub(super) async fn http1(choice: &Choice, timeouts: &Timeouts) -> Result<Http1Connection> {
+pub(super) async fn http1(choice: &Choice, timeouts: &Timeouts, files: &Files) -> Result<Http1Connection> {
     within(timeouts.connect, async {
-        let socket = dial(choice.endpoint.address, timeouts.stall).await?;
+        let socket = dial(choice.endpoint.address, timeouts.stall, files).await?;
         let Some(encryption) = &choice.encryption else { return Ok(wired(socket)) };
         Ok(wired(encrypted(socket, choice.endpoint.address, &encryption.http1).await?))
     })
@@ -67,9 +69,9 @@ pub(super) async fn http1(choice: &Choice, timeouts: &Timeouts) -> Result<Http1C
 }
 
 /// The same for HTTP/2, its handshake included.
-pub(super) async fn http2(choice: &Choice, timeouts: &Timeouts) -> Result<ConnectionRef> {
+pub(super) async fn http2(choice: &Choice, timeouts: &Timeouts, files: &Files) -> Result<ConnectionRef> {
     within(timeouts.connect, async {
-        let socket = dial(choice.endpoint.address, timeouts.stall).await?;
+        let socket = dial(choice.endpoint.address, timeouts.stall, files).await?;
         let Some(encryption) = &choice.encryption else { return handshake(socket).await };
         handshake(encrypted(socket, choice.endpoint.address, &encryption.http2).await?).await
     })
@@ -119,20 +121,23 @@ async fn within<T>(limit: Duration, connecting: impl Future<Output = Result<T>>)
     }
 }
 
-/// A socket that is given up when its peer has acknowledged nothing for the time of `stall` (RFC 5482): a machine that
-/// is gone says nothing.
-async fn dial(address: SocketAddr, stall: Duration) -> Result<TcpStream> {
-    let dialled: io::Result<TcpStream> = async {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
-        let options = SockRef::from(&socket);
-        options.set_tcp_keepalive(&keepalive::SOCKET)?;
-        #[cfg(target_os = "linux")]
-        options.set_tcp_user_timeout(Some(stall.min(LONGEST_STALL)))?;
-        Ok(socket)
-    }
-    .await;
+async fn dial(address: SocketAddr, stall: Duration, files: &Files) -> Result<Socket> {
+    let file =
+        files.take().ok_or_else(|| Error::explain(ErrorType::SocketError, "as many files are open as may be"))?;
+    let dialled = TcpStream::connect(address).await.and_then(|socket| prepare(&socket, stall).map(|()| socket));
+    let dialled = dialled.map(|socket| Socket::new(socket, file));
     dialled.map_err(|error| Error::because(kind(&error), format!("to {address}"), error))
+}
+
+/// A socket is given up when its peer has acknowledged nothing for the time of `stall` (RFC 5482): a machine that is
+/// gone says nothing.
+fn prepare(socket: &TcpStream, stall: Duration) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let options = SockRef::from(socket);
+    options.set_tcp_keepalive(&keepalive::SOCKET)?;
+    #[cfg(target_os = "linux")]
+    options.set_tcp_user_timeout(Some(stall.min(LONGEST_STALL)))?;
+    Ok(())
 }
 
 /// Tells what is used up in this machine from what endpoints do.
@@ -145,7 +150,7 @@ fn kind(error: &io::Error) -> ErrorType {
     }
 }
 
-async fn encrypted(socket: TcpStream, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
+async fn encrypted(socket: Socket, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<Socket>> {
     // An address is not sent as a server name; sessions are kept by it.
     let name = ServerName::IpAddress(address.ip().into());
     let encrypted = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;
@@ -181,7 +186,8 @@ mod tests {
     async fn rfc_5482_a_peer_that_acknowledges_nothing_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         for (stall, wanted) in [(Duration::from_secs(7), Duration::from_secs(7)), (Duration::MAX, LONGEST_STALL)] {
-            let socket = dial(listener.local_addr().unwrap(), stall).await.unwrap();
+            let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            prepare(&socket, stall).unwrap();
             assert_eq!(SockRef::from(&socket).tcp_user_timeout().unwrap(), Some(wanted));
         }
     }

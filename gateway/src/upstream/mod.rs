@@ -6,6 +6,7 @@ pub mod dns;
 mod head;
 mod pool;
 mod session;
+mod socket;
 
 pub(crate) use choose::{Choice, choose};
 pub(crate) use connect::failure;

@@ -17,6 +17,7 @@ use super::choose::Choice;
 use super::connect::{self, Http1Connection};
 use super::session::{Session, Upstream};
 use crate::outlet::Outlet;
+use crate::permit::Files;
 use crate::settings::Timeouts;
 
 /// Whose connection it is: one is never used for another endpoint or under another trust.
@@ -27,10 +28,10 @@ pub(crate) struct Key {
 }
 
 /// Connections of one worker. Only its thread uses them: nobody waits for a lock.
-#[derive(Default)]
 pub(crate) struct Connections {
     /// Unused HTTP/1 connections that are kept, over all endpoints.
     most: usize,
+    files: Files,
     idle: Mutex<Idle>,
     shared: Mutex<HashMap<Key, Vec<Shared>>>,
 }
@@ -62,50 +63,43 @@ impl Key {
 
 impl Connections {
     /// Keeps at most this many unused HTTP/1 connections.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, ..Self::default() }
+    pub(crate) fn new(most: usize, files: Files) -> Self {
+        Self { most, files, idle: Mutex::default(), shared: Mutex::default() }
     }
 
-    /// A kept connection to the endpoint, or a new one. An upgraded connection may be silent for ever.
-    pub(crate) async fn open(
-        &self,
-        choice: &Choice,
-        protocol: Protocol,
-        upgrade: bool,
-        timeouts: &Timeouts,
-    ) -> Result<Upstream> {
-        let patience = if upgrade { None } else { timeouts.response };
+    /// A kept connection to the endpoint, or a new one.
+    pub(crate) async fn open(&self, choice: &Choice, protocol: Protocol, timeouts: &Timeouts) -> Result<Upstream> {
         match protocol {
-            Protocol::Http1 => self.open_http1(choice, patience, timeouts).await,
-            Protocol::Http2 => self.open_http2(choice, patience, timeouts).await,
+            Protocol::Http1 => self.open_http1(choice, timeouts).await,
+            Protocol::Http2 => self.open_http2(choice, timeouts).await,
         }
     }
 
-    async fn open_http1(&self, choice: &Choice, patience: Option<Duration>, timeouts: &Timeouts) -> Result<Upstream> {
+    async fn open_http1(&self, choice: &Choice, timeouts: &Timeouts) -> Result<Upstream> {
         let kept = self.idle().take(&Key::of(choice));
         let reused = kept.is_some();
         let connection = match kept {
             Some(kept) => kept,
-            None => connect::http1(choice, timeouts).await?,
+            None => connect::http1(choice, timeouts, &self.files).await?,
         };
-        Ok(Upstream::http1(connection, patience, reused))
+        Ok(Upstream::http1(connection, timeouts.response, reused))
     }
 
-    async fn open_http2(&self, choice: &Choice, patience: Option<Duration>, timeouts: &Timeouts) -> Result<Upstream> {
+    async fn open_http2(&self, choice: &Choice, timeouts: &Timeouts) -> Result<Upstream> {
         let key = Key::of(choice);
         while let Some(connection) = self.with_room(&key) {
             if let Ok(Some(session)) = connection.spawn_stream().await {
-                return Ok(stream(session, patience, true));
+                return Ok(stream(session, timeouts.response, true));
             }
             // It says only now that it closes, for whatever reason. Nothing was sent on it.
             connection.mark_shutdown();
             self.forget_closing(&key);
         }
-        let connection = connect::http2(choice, timeouts).await?;
+        let connection = connect::http2(choice, timeouts, &self.files).await?;
         let session = connection.spawn_stream().await?;
         let session = session.ok_or_else(|| Error::explain(ErrorType::ConnectionClosed, "before the first stream"))?;
         self.share(key, connection);
-        Ok(stream(session, patience, false))
+        Ok(stream(session, timeouts.response, false))
     }
 
     /// Keeps the connection for later requests if it is fit for them.
@@ -192,15 +186,19 @@ impl Idle {
     }
 
     fn drop_one(&mut self, key: &Key) -> bool {
-        let own = self.by_key.get_mut(key).filter(|unused| !unused.is_empty());
-        let unused = match own {
-            Some(own) => Some(own),
-            None => self.by_key.values_mut().find(|unused| !unused.is_empty()),
-        };
-        let Some(unused) = unused else { return false };
-        unused.remove(0);
-        self.count -= 1;
-        true
+        let own = self.by_key.get(key).is_some_and(|own| !own.is_empty());
+        let mut next = if own { Some(*key) } else { self.by_key.keys().next().copied() };
+        while let Some(key) = next {
+            if let Some(unused) = self.by_key.get_mut(&key).filter(|unused| !unused.is_empty()) {
+                unused.remove(0);
+                self.count -= 1;
+                return true;
+            }
+            // Whoever looks next need not look here again.
+            self.by_key.remove(&key);
+            next = self.by_key.keys().next().copied();
+        }
+        false
     }
 
     fn retain(&mut self, mut keep: impl FnMut(&mut Unused) -> bool) {

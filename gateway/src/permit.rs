@@ -1,4 +1,5 @@
-//! How many connections are open, and whether one more may be.
+//! How many connections are open, and whether one more may be: for the limits of clients, and for the files of the
+//! process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
     open: AtomicUsize,
+}
+
+/// Counts the files of connections, clients' and upstreams' alike. The others are for the health and admin ports, logs
+/// and the control plane, which are there whatever clients do.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    open: Arc<Permits>,
+    most: usize,
 }
 
 /// One open connection; dropping it makes room for another.
@@ -26,6 +35,18 @@ impl Permits {
     /// Connections open now.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
+    }
+}
+
+impl Files {
+    /// As many as this for all who have a clone of it.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { open: Arc::default(), most }
+    }
+
+    /// A file, unless as many are open.
+    pub(crate) fn take(&self) -> Option<Permit> {
+        self.open.take(self.most)
     }
 }
 
