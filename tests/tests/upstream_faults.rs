@@ -265,3 +265,29 @@ async fn a_name_leads_neither_to_this_machine_nor_in_circles() {
         assert_eq!((answer.get(9..12), &*reason(&gateway).await), (Some(status), wanted), "{host}: {answer}");
     }
 }
+
+/// RFC 9110 §9.2.2: what is safe to repeat is asked of another endpoint when one has closed without an answer.
+#[tokio::test]
+async fn an_idempotent_request_that_an_endpoint_drops_is_answered_by_another_and_no_other_is() {
+    for (method, drops, wanted) in
+        [("GET", 1, "HTTP/1.1 200 "), ("PUT", 2, "HTTP/1.1 200 "), ("POST", 1, "HTTP/1.1 503 ")]
+    {
+        for then in [Closes, Resets] {
+            let mut addresses = Vec::new();
+            for _ in 0..drops {
+                addresses.push(saying(b"".into(), then).await);
+            }
+            let good = ScriptedUpstream::start(b"\r\n\r\n", OK).await.unwrap();
+            addresses.push(good.address);
+            let gateway = TestGateway::start([Route::to_target("a", endpoints(addresses), Protocol::Http1)]);
+            let request = format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let mut answers = Vec::new();
+            for _ in 0..20 {
+                answers.push(talk(gateway.external, request.as_bytes()).await.unwrap());
+            }
+            let right = answers.iter().filter(|answer| answer.starts_with(wanted)).count();
+            let at_least = if wanted.ends_with("200 ") { 20 } else { 1 };
+            assert!(right >= at_least, "{method} {drops} {then:?}: {right} of 20");
+        }
+    }
+}

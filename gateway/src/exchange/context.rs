@@ -26,7 +26,7 @@ pub(super) struct Context {
     pub(super) host: HeaderValue,
     /// The path and split of every hop: more than one when a backend is our own internal Service.
     pub(super) hops: Hops,
-    /// Endpoints that took no connection.
+    /// Endpoints that took no connection, or closed it without an answer.
     pub(super) tried: Vec<SocketAddr>,
     /// Tries at an upstream.
     pub(super) attempts: usize,

@@ -130,5 +130,11 @@ fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error) -> boo
         // Local ports are used up for one address at a time, files for all.
         return ctx.others && upstream::failure(error) != ConnectFailure::Files;
     }
-    retry::is_safe(down.request(), down.session.retry_buffer_truncated()) && retry::asked_for(error, ctx.reused)
+    let again = retry::is_safe(down.request(), down.session.retry_buffer_truncated())
+        && retry::asked_for(error, ctx.reused, ctx.others);
+    // A kept connection may end at any time; that says nothing of its endpoint.
+    if again && ctx.others && !ctx.reused {
+        ctx.tried.extend(ctx.upstream);
+    }
+    again
 }

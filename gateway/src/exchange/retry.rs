@@ -18,11 +18,11 @@ pub(super) fn is_safe(request: &RequestHeader, body_is_lost: bool) -> bool {
     request.method.is_idempotent() && !body_is_lost
 }
 
-/// Whether the error is of the kind a repetition can cure: a kept connection that turned out to be
-/// closed, or a stream the upstream has refused.
-pub(super) fn asked_for(error: &mut Error, connection_was_kept: bool) -> bool {
+/// Whether the error is of the kind a repetition can cure: a kept connection that turned out to be closed, a stream
+/// the upstream has refused, or, where there are `others` to ask, an endpoint that has closed without an answer.
+pub(super) fn asked_for(error: &mut Error, connection_was_kept: bool, others: bool) -> bool {
     error.retry.decide_reuse(connection_was_kept);
-    error.retry()
+    error.retry() || (others && reason(error, false) == Some(Reason::UpstreamClosed))
 }
 
 /// The answer to a request that failed; `None` when there is nobody left to answer.

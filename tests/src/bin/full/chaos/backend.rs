@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::ledger::{self, Ledger};
+use super::ledger::Ledger;
 use super::random::{Random, answer_body};
 use super::world::{Endpoint, Mode, Service};
 
@@ -60,9 +59,8 @@ struct Connection {
     backend: Backend,
     /// Reset with its first request.
     doomed: bool,
-    used: AtomicBool,
     /// Requests that would be cut with it.
-    recent: Mutex<VecDeque<(u64, ledger::Connection)>>,
+    recent: Mutex<VecDeque<u64>>,
     /// Whether a request was read.
     heard: watch::Sender<bool>,
 }
@@ -92,13 +90,8 @@ impl Backend {
 
     fn serve(&self, stream: TcpStream) {
         let doomed = *self.endpoint().mode.borrow() == Mode::Reset;
-        let connection = Connection {
-            backend: self.clone(),
-            doomed,
-            used: AtomicBool::new(false),
-            recent: Mutex::default(),
-            heard: watch::Sender::new(false),
-        };
+        let connection =
+            Connection { backend: self.clone(), doomed, recent: Mutex::default(), heard: watch::Sender::new(false) };
         tokio::spawn(Arc::new(connection).run(stream));
     }
 
@@ -123,8 +116,8 @@ impl Connection {
         let answering = Arc::clone(&self);
         // Heard at once: what comes later on a connection is never known before what came first.
         let service = service_fn(move |request| {
-            let heard = answering.hear(&request);
-            Arc::clone(&answering).answer(request, heard)
+            let nonce = answering.hear(&request);
+            Arc::clone(&answering).answer(request, nonce)
         });
         let builder = auto::Builder::new(TokioExecutor::new());
         let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
@@ -150,24 +143,20 @@ impl Connection {
     }
 
     fn note_recent(&self) {
-        for (nonce, on) in self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            self.backend.ledger.note(*nonce, *on);
+        for nonce in self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            self.backend.ledger.note(*nonce);
         }
     }
 
     /// An error ends the connection, or resets the stream.
-    async fn answer(
-        self: Arc<Self>,
-        mut request: Request<Incoming>,
-        heard: Option<(u64, ledger::Connection)>,
-    ) -> io::Result<Response<Body>> {
-        let (nonce, on) = heard.ok_or(io::ErrorKind::InvalidInput)?;
+    async fn answer(self: Arc<Self>, mut request: Request<Incoming>, nonce: Option<u64>) -> io::Result<Response<Body>> {
+        let nonce = nonce.ok_or(io::ErrorKind::InvalidInput)?;
         let mode = *self.backend.endpoint().mode.borrow();
         if self.doomed {
             return std::future::pending().await;
         }
         if mode == Mode::Close || (mode == Mode::Cut && answer_body(nonce).is_empty()) {
-            self.backend.ledger.note(nonce, on);
+            self.backend.ledger.note(nonce);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let version = request.headers().get(VERSION).and_then(|value| value.to_str().ok()).unwrap_or("none").to_owned();
@@ -184,7 +173,7 @@ impl Connection {
         }
         let cut = mode == Mode::Cut;
         if cut {
-            self.backend.ledger.note(nonce, on);
+            self.backend.ledger.note(nonce);
         }
         let mut response = Response::builder().header(TOLD, self.backend.told(nonce, &version, &sent));
         if nonce.is_multiple_of(2) {
@@ -193,23 +182,18 @@ impl Connection {
         response.body(body(nonce, cut)).map_err(io::Error::other)
     }
 
-    /// Notes that a request has come, which one, and on what.
-    fn hear(&self, request: &Request<Incoming>) -> Option<(u64, ledger::Connection)> {
+    /// Notes that a request has come, and which one.
+    fn hear(&self, request: &Request<Incoming>) -> Option<u64> {
         let nonce = u64::from_str_radix(request.uri().path().trim_start_matches('/'), 16).ok()?;
-        let had_requests = self.used.swap(true, Ordering::Relaxed);
-        let (on, most) = match (request.version(), had_requests) {
-            (Version::HTTP_2, _) => (ledger::Connection::Http2, STREAMS),
-            (_, true) => (ledger::Connection::Kept, 1),
-            (_, false) => (ledger::Connection::First, 1),
-        };
+        let most = if request.version() == Version::HTTP_2 { STREAMS } else { 1 };
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() >= most {
             recent.pop_front();
         }
-        recent.push_back((nonce, on));
+        recent.push_back(nonce);
         drop(recent);
         self.heard.send_replace(true);
-        Some((nonce, on))
+        Some(nonce)
     }
 }
 
@@ -245,6 +229,6 @@ async fn echo(backend: Backend, upgrade: hyper::upgrade::OnUpgrade, nonce: u64, 
     };
     tokio::select! {
         _ = echoing => {}
-        _ = mode.wait_for(|mode| *mode == Mode::Crash) => backend.ledger.note(nonce, ledger::Connection::First),
+        _ = mode.wait_for(|mode| *mode == Mode::Crash) => backend.ledger.note(nonce),
     }
 }

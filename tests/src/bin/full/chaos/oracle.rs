@@ -8,7 +8,6 @@ use http::StatusCode;
 use net_pingora_backends::checksum;
 
 use super::client::{Broken, Plan, Protocol, Reply};
-use super::ledger::Dropped;
 use super::random::answer_body;
 use super::replicas::Replica;
 use super::world::{Host, Route, World};
@@ -57,11 +56,11 @@ impl Asked<'_> {
         }
     }
 
-    fn judge_reply(&self, reply: &Reply, dropped: Dropped) -> Verdict {
+    fn judge_reply(&self, reply: &Reply, dropped: u32) -> Verdict {
         match (reply.status, &reply.told) {
             (StatusCode::OK, Some(told)) => match self.fault(told, Some(&reply.body)) {
                 Some(fault) => Verdict::Wrong(fault),
-                None if dropped.kept > 0 => Verdict::Right("answered after the gateway's repetition"),
+                None if dropped > 0 => Verdict::Right("answered after the gateway's repetition"),
                 None => Verdict::Right("answered"),
             },
             (StatusCode::NOT_FOUND, None) if self.had_route(Option::is_none) => Verdict::Right("no such host"),
@@ -102,16 +101,12 @@ impl Asked<'_> {
     }
 
     /// The gateway tells that no endpoint has answered.
-    fn judge_refusal(&self, reply: &Reply, dropped: Dropped) -> Verdict {
+    fn judge_refusal(&self, reply: &Reply, dropped: u32) -> Verdict {
         let services = &self.host.services;
-        // Whether it was carried out cannot be known: the gateway does not repeat it.
+        // Whether a POST was carried out cannot be known: the gateway does not repeat it.
         let why = match (self.plan.is_safe(), dropped) {
-            (true, Dropped { http2: 1.., .. }) => Some("GET or PUT, dropped by an endpoint on HTTP/2"),
-            (true, Dropped { first: 1.., .. }) => Some("GET or PUT, dropped by an endpoint on a new connection"),
-            (true, Dropped { kept: TRIES.., .. }) => {
-                Some("GET or PUT, dropped by endpoints as often as there are tries")
-            }
-            (false, dropped) if dropped != Dropped::default() => Some("POST, dropped by an endpoint"),
+            (true, TRIES..) => Some("GET or PUT, dropped by endpoints as often as there are tries"),
+            (false, 1..) => Some("POST, dropped by an endpoint"),
             _ => None,
         };
         if let Some(why) = why {
@@ -128,7 +123,7 @@ impl Asked<'_> {
         Verdict::Wrong(format!("answered {} with endpoints in good health: {}", reply.status, said(&reply.body)))
     }
 
-    fn judge_broken(&self, broken: Broken, dropped: Dropped) -> Verdict {
+    fn judge_broken(&self, broken: Broken, dropped: u32) -> Verdict {
         let (killed, leaving) = (self.replica.is_killed(), self.replica.is_leaving());
         match broken {
             Broken::Unsent(_) if leaving || self.kept => Verdict::Repeat("not sent: the connection was closed"),
@@ -140,7 +135,7 @@ impl Asked<'_> {
             Broken::Unanswered(_) if leaving && self.kept && self.is_http1() && self.plan.is_safe() => {
                 Verdict::Repeat("met the end of a kept connection of a draining gateway")
             }
-            Broken::Cut(_) if dropped != Dropped::default() => Verdict::Excused("cut by its endpoint"),
+            Broken::Cut(_) if dropped > 0 => Verdict::Excused("cut by its endpoint"),
             Broken::Late => Verdict::Wrong("not answered in time".to_owned()),
             Broken::Unsent(error) => Verdict::Wrong(format!("not sent: {error}")),
             Broken::Unanswered(error) => Verdict::Wrong(format!("not answered: {error}")),
@@ -163,7 +158,6 @@ fn said(body: &Bytes) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::Connection;
     use super::super::random::Random;
     use super::*;
 
@@ -204,11 +198,12 @@ mod tests {
         let wrong = |verdict: Verdict| matches!(verdict, Verdict::Wrong(_));
         assert!(wrong(asked.judge(&world, refused())));
         assert!(wrong(asked.judge(&world, cut())));
-        world.ledger.note(plan.nonce, Connection::Kept);
-        assert!(wrong(asked.judge(&world, refused())), "a kept connection that was closed is no excuse");
-        world.ledger.note(plan.nonce, Connection::First);
+        let drop = |times| (0..times).for_each(|_| world.ledger.note(plan.nonce));
+        drop(TRIES - 1);
+        assert!(wrong(asked.judge(&world, refused())), "another endpoint would have answered");
+        drop(TRIES);
         assert!(!wrong(asked.judge(&world, refused())));
-        world.ledger.note(plan.nonce, Connection::First);
+        drop(1);
         assert!(!wrong(asked.judge(&world, cut())));
     }
 }
