@@ -100,6 +100,7 @@ fn play(chaos: &Arc<Chaos>, runtime: &Runtime, restart: Duration) -> anyhow::Res
         Memory::watch(chaos, steady.id())
     })?;
     runtime.block_on(clients.join_all());
+    steady.ensure_no_panic()?;
     while let Some(ended) = backends.try_join_next() {
         chaos.figures.fault(format!("a backend has ended: {ended:?}"));
     }

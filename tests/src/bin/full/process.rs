@@ -1,7 +1,7 @@
 //! Processes beside this one: the gateway, the backends, the bare proxy.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -72,6 +72,17 @@ impl Process {
         }
     }
 
+    /// Fails if the gateway that this is has had a panic.
+    pub(crate) fn ensure_no_panic(&self) -> anyhow::Result<()> {
+        let mut stream = TcpStream::connect(self.address("health")?)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+        let metrics = io::read_to_string(stream)?;
+        let panics = metrics.lines().find_map(|line| line.strip_prefix("net_pingora_panics_total "));
+        let panics = panics.context("the gateway does not tell of panics")?;
+        ensure!(panics == "0", "{panics} panics in the gateway");
+        Ok(())
+    }
+
     /// Its number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -105,7 +116,7 @@ pub(crate) fn gateway_listening(
     core: Option<u8>,
     listeners: &[&str],
 ) -> anyhow::Result<Process> {
-    Process::start(&mut gateway_command(folder, flags, core)?, listeners)
+    Process::start(&mut gateway_command(folder, flags, core)?, &[listeners, &["health"]].concat())
 }
 
 /// What starts the gateway on a folder of manifests.

@@ -81,6 +81,7 @@ pub(crate) fn besiege(attack: Attack, time: Duration) -> anyhow::Result<Siege> {
         let as_before = sockets.clients <= clients + MORE_CLIENTS && sockets.upstreams <= OTHERS && left <= MOST_LEFT;
         back = as_before.then(|| end.elapsed());
     }
+    stage.ensure_no_panic()?;
     Ok(Siege { answers, later, grown, left, upstreams, connections, back, said })
 }
 

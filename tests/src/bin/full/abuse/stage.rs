@@ -66,6 +66,11 @@ impl Stage {
         self.gateway.id()
     }
 
+    /// Fails if the gateway has had a panic.
+    pub(crate) fn ensure_no_panic(&self) -> anyhow::Result<()> {
+        self.gateway.ensure_no_panic()
+    }
+
     /// Bytes that the gateway has in memory.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         resident(self.gateway())
