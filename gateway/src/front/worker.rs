@@ -1,7 +1,7 @@
 //! A worker: one thread that accepts, proxies and pools connections on its own.
 
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +19,16 @@ use crate::exchange::Exchange;
 use crate::keepalive;
 use crate::memory::Memory;
 use crate::observe::Observer;
-use crate::observe::metrics::{Counted, Refusal};
-use crate::permit::{Files, Permits};
+use crate::observe::metrics::{Counted, ListenerMetrics, Refusal};
+use crate::permit::{Files, Permit, Permits};
 use crate::settings::{ListenerSettings, Settings, SettingsCell};
 use crate::upstream::{Connections, Names};
 
 /// How long accepting pauses after an error, such as no file descriptor being left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of ours that the kernel may keep for a client beyond those on their way: who does not read takes little.
+const KERNEL_UNSENT: u32 = 128 * 1024;
 
 /// How often upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -130,42 +133,54 @@ async fn accept(
 ) {
     let listener = Arc::new(listener);
     let metrics = worker.observer.metrics.listener(listener.name);
+    let mut failing = false;
     while let Some(accepted) = worker.unless_draining(socket.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
+                failing = false;
                 metrics.accepted.inc();
-                if worker.exchange.memory.is_full() {
-                    metrics.refused(Refusal::Memory);
-                    continue;
+                match admit(&worker, &permits) {
+                    Ok(room) => begin((stream, peer), room, &listener, &metrics, &worker),
+                    Err(refusal) => metrics.refused(refusal),
                 }
-                let Some(file) = worker.files.take() else {
-                    metrics.refused(Refusal::Files);
-                    continue;
-                };
-                let Some(permit) = permits.take(worker.settings.load().limits.connections) else {
-                    metrics.refused(Refusal::Limit);
-                    continue;
-                };
-                let (listener, metrics, worker) = (Arc::clone(&listener), metrics.clone(), Arc::clone(&worker));
-                let open = Counted::new(&metrics.open);
-                let observer = Arc::clone(&worker.observer);
-                let serving = async move {
-                    prepare(&stream);
-                    connection::serve(stream, peer, &listener, &metrics, &worker).await;
-                    drop((permit, file, open));
-                };
-                tokio::spawn(contained(serving, observer));
             }
             Err(error) => {
-                tracing::warn!(%error, listener = listener.name, "cannot accept");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, listener = listener.name, "cannot accept");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Bytes of ours that the kernel may keep for a client beyond those on their way: who does not read takes little.
-const KERNEL_UNSENT: u32 = 128 * 1024;
+/// Room for one connection more, in all and among the files of the process.
+fn admit(worker: &WorkerContext, permits: &Arc<Permits>) -> Result<[Permit; 2], Refusal> {
+    if worker.exchange.memory.is_full() {
+        return Err(Refusal::Memory);
+    }
+    let file = worker.files.take().ok_or(Refusal::Files)?;
+    let permit = permits.take(worker.settings.load().limits.connections).ok_or(Refusal::Limit)?;
+    Ok([file, permit])
+}
+
+/// Serves a connection on a task of its own.
+fn begin(
+    (stream, peer): (TcpStream, SocketAddr),
+    room: [Permit; 2],
+    listener: &Arc<ListenerSettings>,
+    metrics: &ListenerMetrics,
+    worker: &Arc<WorkerContext>,
+) {
+    let (listener, metrics, worker) = (Arc::clone(listener), metrics.clone(), Arc::clone(worker));
+    let (open, observer) = (Counted::new(&metrics.open), Arc::clone(&worker.observer));
+    let serving = async move {
+        prepare(&stream);
+        connection::serve(stream, peer, &listener, &metrics, &worker).await;
+        drop((room, open));
+    };
+    tokio::spawn(contained(serving, observer));
+}
 
 /// Small packets go at once, a peer that is gone is noticed, and one that does not read takes little memory.
 fn prepare(stream: &TcpStream) {
