@@ -19,15 +19,27 @@ tls_secret() {
 make_certificates() {
     tls_secret knative-serving routing-serving-certs kn-routing $server_name
     tls_secret serving-tests serving-certs kn-user-serving-tests $server_name
-    kubectl --namespace knative-serving set env deployment/net-pingora NET_PINGORA_CLUSTER_CERTIFICATE=routing-serving-certs >/dev/null
+    set_environment NET_PINGORA_CLUSTER_CERTIFICATE=routing-serving-certs
+}
+
+# What comes after is without.
+undo() {
+    set_config config-network system-internal-tls=Disabled
+    kubectl --namespace knative-serving delete secret routing-serving-certs >/dev/null
+    kubectl --namespace serving-tests delete secret serving-certs >/dev/null
+    set_environment NET_PINGORA_CLUSTER_CERTIFICATE-
+}
+
+# set_environment NAME=VALUE, or NAME- for none
+set_environment() {
+    kubectl --namespace knative-serving set env deployment/net-pingora "$1" >/dev/null
     kubectl --namespace knative-serving rollout status --timeout=120s deployment/net-pingora >/dev/null
 }
 
 once install_networking_images
 once install_gateway
 kubectl get namespace serving-tests >/dev/null 2>&1 || kubectl create namespace serving-tests >/dev/null
-once make_certificates
-# What comes after is without.
-trap "set_config config-network system-internal-tls=Disabled" EXIT
+trap undo EXIT
+make_certificates
 set_config config-network system-internal-tls=Enabled
 UPSTREAM_TLS_CERT=serving-certs UPSTREAM_CA_CERT=serving-certs SERVER_NAME=$server_name bash "$harness/suites/conformance.sh"
