@@ -27,7 +27,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Accepts a connection and reads one head on it.
 async fn asked(listener: &TcpListener) -> TcpStream {
-    let (mut stream, _) = listener.accept().await.unwrap();
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("somebody connects").unwrap();
     read_until(&mut stream, ends_head).await;
     stream
 }
@@ -114,6 +114,31 @@ async fn a_request_on_a_kept_connection_that_was_closed_is_asked_anew() {
     // The upstream closes just when it is asked.
     read_until(&mut upstream, ends_head).await;
     drop(upstream);
+    asked(&listener).await.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n2").await.unwrap();
+    let answer = read_until(&mut client, |read| read.ends_with(b"\n2")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn who_finds_a_kept_connection_closed_gets_a_new_one_and_no_other_kept_one() {
+    const KEPT: usize = 4;
+    let (listener, address) = listen().await;
+    let gateway = TestGateway::start([Route::to("a", address)]);
+    let mut both = Vec::new();
+    for _ in 0..KEPT {
+        both.push((send_head(&gateway, "GET / HTTP/1.1").await, asked(&listener).await));
+    }
+    // The upstream closes every connection just when it is asked again.
+    for (client, upstream) in &mut both {
+        upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await.unwrap();
+        read_until(client, |read| read.ends_with(b"\n1")).await;
+    }
+    let (clients, upstreams): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+    for mut upstream in upstreams {
+        tokio::spawn(async move { read_until(&mut upstream, ends_head).await });
+    }
+    let mut client = clients.into_iter().next().unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     asked(&listener).await.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n2").await.unwrap();
     let answer = read_until(&mut client, |read| read.ends_with(b"\n2")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");

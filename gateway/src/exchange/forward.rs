@@ -40,7 +40,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     if choice.named {
         via::mark(&mut outgoing.head)?;
     }
-    let open = exchange.connections.open(&choice, ctx.protocol, &ctx.connection.settings.timeouts);
+    let open = exchange.connections.open(&choice, ctx.protocol, ctx.attempts > 1, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
         biased;
         opened = open => opened,
@@ -132,8 +132,8 @@ fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error) -> boo
     }
     let again = retry::is_safe(down.request(), down.session.retry_buffer_truncated())
         && retry::asked_for(error, ctx.reused, ctx.others);
-    // A kept connection may end at any time; that says nothing of its endpoint.
-    if again && ctx.others && !ctx.reused {
+    // A kept HTTP/1 connection may end at any time, which says nothing of its endpoint: that gets a new one.
+    if again && ctx.others && !(ctx.reused && ctx.protocol == Protocol::Http1) {
         ctx.tried.extend(ctx.upstream);
     }
     again

@@ -67,16 +67,22 @@ impl Connections {
         Self { most, files, idle: Mutex::default(), shared: Mutex::default() }
     }
 
-    /// A kept connection to the endpoint, or a new one.
-    pub(crate) async fn open(&self, choice: &Choice, protocol: Protocol, timeouts: &Timeouts) -> Result<Upstream> {
+    /// A kept connection to the endpoint, or a new one: HTTP/1 always a `fresh` one where that is asked for.
+    pub(crate) async fn open(
+        &self,
+        choice: &Choice,
+        protocol: Protocol,
+        fresh: bool,
+        timeouts: &Timeouts,
+    ) -> Result<Upstream> {
         match protocol {
-            Protocol::Http1 => self.open_http1(choice, timeouts).await,
+            Protocol::Http1 => self.open_http1(choice, fresh, timeouts).await,
             Protocol::Http2 => self.open_http2(choice, timeouts).await,
         }
     }
 
-    async fn open_http1(&self, choice: &Choice, timeouts: &Timeouts) -> Result<Upstream> {
-        let kept = self.idle().take(&Key::of(choice));
+    async fn open_http1(&self, choice: &Choice, fresh: bool, timeouts: &Timeouts) -> Result<Upstream> {
+        let kept = if fresh { None } else { self.idle().take(&Key::of(choice)) };
         let reused = kept.is_some();
         let connection = match kept {
             Some(kept) => kept,
