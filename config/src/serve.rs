@@ -193,7 +193,7 @@ pub struct LimitArgs {
     pub max_handshakes: NonZeroUsize,
 
     /// Streams open at once on one HTTP/2 connection
-    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_STREAMS", default_value = "256")]
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_STREAMS", default_value = "128")]
     pub max_streams: NonZeroU32,
 
     /// Streams a client may cancel at once on one HTTP/2 connection; more end it

@@ -153,7 +153,7 @@ impl Limits {
             connections_per_address: 10_000,
             requests: 100_000,
             handshakes: 1_000,
-            streams: 256,
+            streams: 128,
             resets: 1_000,
             control_frames: 1_000,
             malformed: 100,
