@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{Server, ok};
 
@@ -58,4 +59,19 @@ fn texts_are_written_where_they_are_asked_for() {
     assert_eq!(figures["requests"], 20);
     let output = loadtest(&format!("-n 20 -c 2 -o csv {url}"));
     assert_eq!(text(&output.stdout).lines().count(), 21);
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_prints_what_was_seen() {
+    let server = Server::answering(|_| ok("hi"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command.args(["-z", "60s", "-c", "2", &format!("http://{}/", server.address)]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let begin = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Status code distribution:\n  [200]\t"), "{}", text(&output.stdout));
 }

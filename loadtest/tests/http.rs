@@ -168,6 +168,44 @@ fn shares_are_told_by_header_or_body_and_judged() {
     }
 }
 
+#[test]
+fn a_proxy_is_told_the_whole_url_or_asked_for_a_tunnel() {
+    let told = Server::answering(|head| {
+        let asked = head.starts_with("GET http://a.example/x HTTP/1.1\r\nhost: a.example\r\n");
+        ok(if asked { "yes" } else { "" })
+    });
+    let mut plain = plan(told.address, "/x", 10);
+    plain.target = "http://a.example/".parse().unwrap();
+    (plain.proxy, plain.request.hosts) = (Some(told.address.to_string()), Names::One("a.example".to_owned()));
+    assert_eq!(load(plain).bytes, 30);
+
+    let tunnel = Server::start(|mut stream: TcpStream| async move {
+        let head = common::head(&mut stream).await.unwrap();
+        let to = head.split(' ').nth(1).unwrap();
+        let mut behind = TcpStream::connect(to).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        drop(tokio::io::copy_bidirectional(&mut stream, &mut behind).await);
+    });
+    let backend = Backend::start(Sample::Echo);
+    let (encrypted, _) = encrypted(backend.address);
+    for (work, scheme, to) in [
+        (Work::Http2, "http", backend.address),
+        (Work::Http1, "https", encrypted.address),
+        (Work::Http2, "https", encrypted.address),
+    ] {
+        let mut plan = plan(to, "/bytes/3", 10);
+        plan.target = format!("{scheme}://{to}/").parse().unwrap();
+        (plan.work, plan.proxy, plan.trust) = (work, Some(tunnel.address.to_string()), Trust::Anyone);
+        let report = load(plan);
+        assert_eq!(report.bytes, 30, "{work:?} {scheme}: {:?}", report.messages);
+    }
+    // One that refuses.
+    let mut refused = plan(backend.address, "/", 10);
+    let refusing = Server::answering(|_| "HTTP/1.1 403 Forbidden\r\n\r\n".to_owned());
+    (refused.work, refused.proxy) = (Work::Http2, Some(refusing.address.to_string()));
+    assert_eq!(load(refused).failures, BTreeMap::from([(Kind::Connect, 10)]));
+}
+
 /// TLS in front of a backend, with a certificate for `a.example`.
 fn encrypted(backend: SocketAddr) -> (Server, String) {
     let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();

@@ -26,19 +26,22 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(page, "<h2>{title}</h2>\n{content}");
     };
     section("Latency by percentile", &by_percentile(report).svg());
-    let series = &report.series;
-    #[expect(clippy::cast_precision_loss, reason = "counts of one second")]
-    let counted = |count: fn(&Second) -> u64| series.iter().map(|s| (s.second as f64, count(s) as f64)).collect();
-    let rate = Line { name: "requests", colour: "#06c", points: counted(|second| second.requests) };
-    section("Rate", &over_time(report, "requests in each second", vec![rate]));
-    #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
-    let timed =
-        |time: fn(&Second) -> Duration| series.iter().map(|s| (s.second as f64, milliseconds(time(s)))).collect();
-    let p50 = Line { name: "p50", colour: "#06c", points: timed(|second| second.p50) };
-    let p99 = Line { name: "p99", colour: "#c60", points: timed(|second| second.p99) };
-    section("Latency over time", &over_time(report, "latency, ms", vec![p50, p99]));
-    let errors = Line { name: "errors", colour: "#b00", points: counted(|second| second.errors) };
-    section("Errors", &over_time(report, "errors in each second", vec![errors]));
+    let all = report.series.as_slice();
+    // The last second is cut short, and would look like a fall.
+    let whole = if let [whole @ .., _] = all
+        && !whole.is_empty()
+    {
+        whole
+    } else {
+        all
+    };
+    let rate = line("requests", "#06c", whole, |second| number(second.requests));
+    section("Rate", &over_time("requests in each second", vec![rate]));
+    let p50 = line("p50", "#06c", whole, |second| milliseconds(second.p50));
+    let p99 = line("p99", "#c60", whole, |second| milliseconds(second.p99));
+    section("Latency over time", &over_time("latency, ms", vec![p50, p99]));
+    let errors = line("errors", "#b00", all, |second| number(second.errors));
+    section("Errors", &over_time("errors in each second", vec![errors]));
     if !report.shares.is_empty() {
         section("Shares", &shares(&report.shares));
     }
@@ -82,10 +85,19 @@ fn by_percentile(report: &Report) -> Plot {
     }
 }
 
-fn over_time(report: &Report, y: &'static str, lines: Vec<Line>) -> String {
-    let last = report.series.last().map_or(0, |second| second.second);
+fn line(name: &'static str, colour: &'static str, series: &[Second], figure: impl Fn(&Second) -> f64) -> Line {
+    Line { name, colour, points: series.iter().map(|second| (number(second.second), figure(second))).collect() }
+}
+
+fn over_time(y: &'static str, lines: Vec<Line>) -> String {
+    let last = lines.iter().filter_map(|line| line.points.last()).map(|(second, _)| *second).fold(0.0, f64::max);
     let plot = Plot { x: "seconds", y, ticks: seconds(last), lines };
     format!("<p>{y}</p>{}", plot.svg())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of seconds, and of what is in them")]
+fn number(count: u64) -> f64 {
+    count as f64
 }
 
 /// A bar for each backend, with the interval it should end in.

@@ -40,18 +40,12 @@ fn round_up(most: f64) -> f64 {
     digit.unwrap_or(10.0) * zeros
 }
 
-/// Marks of whole seconds up to `last`, ten at most.
-pub(super) fn seconds(last: u64) -> Vec<(f64, String)> {
-    let last = last.max(1);
-    let step = last.div_ceil(10);
-    #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
-    let mut ticks: Vec<_> = (0..last)
-        .step_by(usize::try_from(step).unwrap_or(1))
-        .map(|second| (second as f64, second.to_string()))
-        .collect();
-    #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
-    ticks.push((last as f64, last.to_string()));
-    ticks
+/// Marks of whole seconds up to `last`, about ten at most.
+pub(super) fn seconds(last: f64) -> Vec<(f64, String)> {
+    let last = last.max(1.0);
+    let step = (last / 10.0).ceil();
+    let marks = (0..10).map(|mark| f64::from(mark) * step).take_while(|mark| *mark < last - step / 2.0);
+    marks.chain([last]).map(|mark| (mark, number(mark))).collect()
 }
 
 impl Plot {
@@ -143,14 +137,14 @@ mod tests {
     #[test]
     fn points_stand_within_the_axes() {
         let line = Line { name: "p50", colour: "red", points: vec![(0.0, 0.0), (5.0, 10.0)] };
-        let svg = Plot { x: "seconds", y: "ms", ticks: seconds(5), lines: vec![line] }.svg();
+        let svg = Plot { x: "seconds", y: "ms", ticks: seconds(5.0), lines: vec![line] }.svg();
         assert!(svg.contains("d=\"M80.0 240.0L876.0 16.0\""), "{svg}");
         assert!(svg.contains(">5</text>") && svg.contains(">10</text>"), "{svg}");
     }
 
     #[test]
     fn seconds_have_ten_marks_at_most() {
-        for last in [0, 1, 9, 10, 11, 3600] {
+        for last in [0.0, 1.0, 9.0, 10.0, 11.0, 3600.0] {
             let ticks = seconds(last);
             assert!((2..=11).contains(&ticks.len()), "{last}: {ticks:?}");
         }
