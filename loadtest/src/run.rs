@@ -13,13 +13,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::connection;
-use crate::pace::{Queue, Schedule, Seat};
+use crate::pace::{Queue, Schedule, Seat, Timer};
 use crate::plan::{End, Load, Plan};
 use crate::prepared::{PlanError, Prepared};
 use crate::record::{Recorder, Slice, Totals};
 use crate::report::Report;
 use crate::series::{Second, Series};
 use crate::work::{Pace, Shared, Ticks};
+
+/// Requests that are handed out before the workers have their turn, at most.
+const BURST: usize = 32;
 
 /// Ends a run from another thread: requests under way are given up, and what was seen is reported.
 #[derive(Clone, Debug)]
@@ -185,9 +188,13 @@ impl Thread {
         tasks: &mut JoinSet<()>,
     ) -> io::Result<()> {
         let queue = Rc::<Queue>::default();
-        let timer = crate::pace::Timer::new()?;
-        for time in schedule {
+        let timer = Timer::new()?;
+        for (sent, time) in schedule.enumerate() {
             timer.until(time).await?;
+            // At a rate that is never kept to nothing is waited for, and the workers need their turn.
+            if sent % BURST == 0 {
+                tokio::task::yield_now().await;
+            }
             if queue.push(time) && tasks.len() < most {
                 queue.expect(self.workers());
                 let paces = (0..self.workers()).map(|_| Pace::Open(Rc::clone(&queue), Rc::<Seat>::default())).collect();

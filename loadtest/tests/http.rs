@@ -174,10 +174,10 @@ fn a_proxy_is_told_the_whole_url_or_asked_for_a_tunnel() {
         let asked = head.starts_with("GET http://a.example/x HTTP/1.1\r\nhost: a.example\r\n");
         ok(if asked { "yes" } else { "" })
     });
-    let mut plain = plan(told.address, "/x", 10);
-    plain.target = "http://a.example/".parse().unwrap();
-    (plain.proxy, plain.request.hosts) = (Some(told.address.to_string()), Names::One("a.example".to_owned()));
-    assert_eq!(load(plain).bytes, 30);
+    let mut whole = plan(told.address, "/x", 10);
+    whole.target = "http://a.example/".parse().unwrap();
+    (whole.proxy, whole.request.hosts) = (Some(told.address.to_string()), Names::One("a.example".to_owned()));
+    assert_eq!(load(whole).bytes, 30);
 
     let tunnel = Server::start(|mut stream: TcpStream| async move {
         let head = common::head(&mut stream).await.unwrap();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
 use common::{Server, head, load, ok, plan};
-use net_pingora_loadtest::{Arrivals, End, Load, Stop, run};
+use net_pingora_loadtest::{Arrivals, End, Kind, Load, Stop, run};
 
 #[test]
 fn a_rate_is_kept_to() {
@@ -26,6 +26,20 @@ fn a_rate_is_kept_to() {
         let least = if load_as == each { 340 } else { 400 };
         assert!((least..=400).contains(&requests), "{load_as:?}: {requests}");
     }
+}
+
+#[test]
+fn a_rate_beyond_all_means_is_seen_as_such() {
+    let server = Server::answering(|_| ok("hi"));
+    let mut plan = plan(server.address, "/", 1);
+    plan.load = Load::Open { rate: 500_000.0, arrivals: Arrivals::Constant };
+    (plan.end, plan.timeout) = (End::After(Duration::from_secs(1)), Some(Duration::from_millis(200)));
+    let report = load(plan);
+    assert_eq!(report.requests(), 500_000);
+    let late = report.failures.get(&Kind::Timeout).copied().unwrap_or_default();
+    assert_eq!((report.failed() > 0, report.failed()), (true, late), "{:?}", report.messages);
+    assert!(report.answered() > 500, "{}", report.answered());
+    assert!(report.percentile(50.0) > Duration::from_millis(20), "{:?}", report.percentile(50.0));
 }
 
 #[test]

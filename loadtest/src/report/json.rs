@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::{PERCENTILES, Report, mean};
 use crate::record::Bounds;
+use crate::series::Second;
+use crate::shares::Judged;
 
 /// Stages of a request, in the order of [`Report::stages`].
 const STAGES: [&str; 5] = ["connect", "resolve", "write", "wait", "read"];
@@ -24,10 +26,6 @@ fn value(report: &Report) -> Value {
         .collect();
     let stages: BTreeMap<_, _> =
         STAGES.into_iter().zip(report.stages.iter().map(|stage| bounds(stage, answered))).collect();
-    let text = |code: &u16| code.to_string();
-    let statuses: BTreeMap<_, _> = report.statuses.iter().map(|(code, count)| (text(code), count)).collect();
-    let bad: BTreeMap<_, _> = report.statuses.range(400..).map(|(code, count)| (text(code), count)).collect();
-    let kinds: BTreeMap<_, _> = report.failures.iter().map(|(kind, count)| (kind.name(), count)).collect();
     json!({
         "target": report.target,
         "wanted_requests_per_second": report.wanted_rate,
@@ -39,28 +37,46 @@ fn value(report: &Report) -> Value {
         "latency_seconds": bounds(&report.latency, answered),
         "latency_percentiles_seconds": percentiles,
         "stages_seconds": stages,
-        "statuses": statuses,
-        "errors": {
-            "total": report.errors(),
-            "by_kind": kinds,
-            "by_status": bad,
-            "messages": report.messages,
-        },
-        "series": report.series.iter().map(|second| json!({
-            "second": second.second,
-            "requests": second.requests,
-            "errors": second.errors,
-            "p50_seconds": second.p50.as_secs_f64(),
-            "p99_seconds": second.p99.as_secs_f64(),
-        })).collect::<Vec<_>>(),
-        "shares": report.shares.iter().map(|share| json!({
-            "name": share.name,
-            "answers": share.count,
-            "percent": share.percent,
-            "expected_percent": share.expected,
-            "interval_percent": [share.interval.0, share.interval.1],
-            "agrees": share.agrees(),
-        })).collect::<Vec<_>>(),
+        "statuses": by_status(report, 0),
+        "errors": errors(report),
+        "series": report.series.iter().map(second).collect::<Vec<_>>(),
+        "shares": report.shares.iter().map(share).collect::<Vec<_>>(),
+    })
+}
+
+/// Answers by status, from the first that is asked for.
+fn by_status(report: &Report, first: u16) -> Value {
+    report.statuses.range(first..).map(|(status, count)| (status.to_string(), json!(count))).collect()
+}
+
+fn errors(report: &Report) -> Value {
+    let kinds: BTreeMap<_, _> = report.failures.iter().map(|(kind, count)| (kind.name(), count)).collect();
+    json!({
+        "total": report.errors(),
+        "by_kind": kinds,
+        "by_status": by_status(report, 400),
+        "messages": report.messages,
+    })
+}
+
+fn second(second: &Second) -> Value {
+    json!({
+        "second": second.second,
+        "requests": second.requests,
+        "errors": second.errors,
+        "p50_seconds": second.p50.as_secs_f64(),
+        "p99_seconds": second.p99.as_secs_f64(),
+    })
+}
+
+fn share(share: &Judged) -> Value {
+    json!({
+        "name": share.name,
+        "answers": share.count,
+        "percent": share.percent,
+        "expected_percent": share.expected,
+        "interval_percent": [share.interval.0, share.interval.1],
+        "agrees": share.agrees(),
     })
 }
 
