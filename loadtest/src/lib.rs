@@ -2,6 +2,21 @@
 //!
 //! A [`Plan`] says what to ask and when; [`run`] does it and returns a [`Report`]. Nothing is printed
 //! here: [`report`] makes texts of a report, and the command `loadtest` prints them.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use net_pingora_loadtest::{Arrivals, End, Load, Plan, Stop, run};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut plan = Plan::new("http://127.0.0.1:8080/".parse()?);
+//! plan.load = Load::Open { rate: 1000.0, arrivals: Arrivals::Constant };
+//! plan.end = End::After(Duration::from_secs(30));
+//! let report = run(plan, &Stop::default(), |_second| ())?;
+//! assert!(report.percentile(99.0) < Duration::from_millis(10));
+//! # Ok(())
+//! # }
+//! ```
 
 mod client;
 mod connection;
