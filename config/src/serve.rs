@@ -209,8 +209,9 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_CONTROL_FRAMES", default_value = "1000")]
     pub max_control_frames: NonZeroU32,
 
-    /// Malformed streams on one HTTP/2 connection, and streams whose client makes us reset them; more end it
-    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_MALFORMED", default_value = "100")]
+    /// Malformed streams on one HTTP/2 connection, those beyond the most, and those whose client makes us reset them; more
+    /// end it
+    #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_MALFORMED", default_value = "1000")]
     pub max_malformed: NonZeroU32,
 
     /// Memory in use above which requests are answered 503 and new connections closed: `auto`, `off` or bytes

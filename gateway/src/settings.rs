@@ -134,7 +134,7 @@ pub struct Limits {
     /// The same for frames that ask for work and carry nothing: SETTINGS, PING, empty DATA and the like. What a
     /// client is sent lets it send more.
     pub control_frames: u32,
-    /// The same for streams that are malformed, or that we must reset; none comes back.
+    /// The same for streams that are malformed, that are too many, or that we must reset; none comes back.
     pub malformed: u32,
     /// Memory in use above which requests are answered 503 and new connections closed.
     pub memory: MemoryCap,
@@ -156,7 +156,7 @@ impl Limits {
             streams: 128,
             resets: 1_000,
             control_frames: 1_000,
-            malformed: 100,
+            malformed: 1_000,
             memory: MemoryCap::Auto,
             min_rate: 256,
         }

@@ -27,7 +27,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Accepts a connection and reads one head on it.
 async fn asked(listener: &TcpListener) -> TcpStream {
-    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("somebody connects").unwrap();
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
     read_until(&mut stream, ends_head).await;
     stream
 }

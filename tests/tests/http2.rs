@@ -1,11 +1,16 @@
 //! Bodies and streams through the gateway, for clients that speak HTTP/2.
 #![allow(clippy::unwrap_used, reason = "helpers of tests only")]
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::http2::Http2;
+use net_pingora_tests::raw::ScriptedUpstream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 const HOST: &str = "a.example";
 
@@ -103,4 +108,33 @@ async fn a_status_without_a_body_stays_without_one() {
             assert_eq!((answer.status().as_u16(), answer.body().len()), (code, 0));
         }
     }
+}
+
+/// RFC 9113 §5.1.2: who has not heard of the limit yet may exceed it; such streams are refused, and the client may send
+/// them again.
+#[tokio::test]
+async fn streams_beyond_the_limit_are_refused_and_no_others() {
+    let upstream =
+        ScriptedUpstream::start(b"\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    let gateway = TestGateway::start([Route::to("a", upstream.address)]);
+    let mut client = tokio::net::TcpStream::connect(gateway.external).await.unwrap();
+    let mut opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    // :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
+    for stream in (1..1_000_u32).step_by(2) {
+        opening.extend([&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat());
+    }
+    client.write_all(&opening).await.unwrap();
+    let (mut read, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(Ok(length @ 1..)) = timeout(Duration::from_secs(1), client.read(&mut part)).await {
+        read.extend_from_slice(&part[..length]);
+    }
+    let (mut kinds, mut rest) = ([0; 10], &read[..]);
+    while let [a, b, c, kind, payload @ ..] = rest {
+        kinds[usize::from(*kind)] += 1;
+        let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+        rest = &payload[5 + length..];
+    }
+    let [_, answered, _, refused, .., farewells, _, _] = kinds;
+    assert_eq!((answered + refused, farewells), (500, 0), "{kinds:?}");
+    assert!(answered >= 128 && refused > 0, "{kinds:?}");
 }

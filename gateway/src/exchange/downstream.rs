@@ -185,7 +185,8 @@ impl Downstream {
 pub(super) async fn goodbye(mut stream: Stream, read: bool, limit: Duration) {
     let goodbye = async {
         stream.shutdown().await;
-        let mut unread = [0; 4096];
+        // On the heap: every request and tunnel has room for this future.
+        let mut unread = if read { Vec::new() } else { vec![0; 4096] };
         while !read && stream.read(&mut unread).await.is_ok_and(|length| length > 0) {}
     };
     // A peer that has left, or takes nothing, is told nothing.
