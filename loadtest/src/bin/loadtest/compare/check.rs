@@ -46,6 +46,19 @@ pub(crate) struct Judged {
     /// The ratio.
     pub(crate) ratio: f64,
     pub(crate) kept: bool,
+    /// Something else than net-pingora bounded a rate that is too low.
+    pub(crate) unproven: bool,
+}
+
+impl Judged {
+    /// In a word.
+    pub(crate) fn verdict(&self) -> &'static str {
+        match self {
+            Self { kept: true, .. } => "pass",
+            Self { unproven: true, .. } => "unproven",
+            _ => "FAIL",
+        }
+    }
 }
 
 /// Judges the rules both sides of which were measured.
@@ -64,7 +77,8 @@ impl Rule {
             Bound::AtLeast(least) => (ratio >= least, format!("at least {least}")),
         };
         let rule = format!("{}: {} {bound}× {}", work.name(), figure.name(), other.name());
-        Some(Judged { rule, ratio, kept })
+        let idle = outcome.row(Kind::NetPingora).is_some_and(Row::had_time_left);
+        Some(Judged { rule, ratio, kept, unproven: !kept && figure == Figure::Rate && idle })
     }
 }
 

@@ -15,7 +15,9 @@ use super::cores::Cores;
 use super::figures::{Latency, Memory, Turn};
 use super::interrupt::Interrupt;
 use super::process::{Process, free_address};
+use super::progress::Progress;
 use super::proxies::{Kind, Setup};
+use super::rounds::Scale;
 use super::work::Work;
 
 /// How long a proxy may take until it answers.
@@ -38,6 +40,8 @@ pub(crate) struct Field {
     pub(crate) certificate: Certificate,
     /// Holds a folder for each proxy.
     pub(crate) folder: PathBuf,
+    pub(crate) scale: Scale,
+    pub(crate) progress: Progress,
     pub(crate) interrupt: Interrupt,
 }
 

@@ -35,8 +35,8 @@ use self::interrupt::Interrupt;
 use self::machine::Machine;
 use self::progress::Progress;
 use self::proxies::Kind;
-use self::report::{Comparison, json, markdown, table};
-use self::rounds::Scale;
+use self::report::{Comparison, configuration, json, markdown, table};
+use self::rounds::{Outcome, Scale};
 use self::work::Work;
 
 /// Compares by these arguments, of which the first is the program's name: 0 when all rules were kept to, 1 when one was
@@ -86,20 +86,22 @@ fn compare(args: &Args) -> anyhow::Result<bool> {
         backend,
         certificate: Certificate::new()?,
         folder: folder.path().to_owned(),
+        scale: Scale { rounds: args.rounds, time: args.time },
+        progress,
         interrupt,
     };
     if args.check {
-        return see(&field, &installed, &works(args), &progress);
+        return see(&field, &installed, &works(args));
     }
-    let scale = Scale { rounds: args.rounds, time: args.time };
-    let outcomes = measure(&field, &installed, &works(args), scale, &progress)?;
+    let outcomes = measure(&field, &installed, &works(args))?;
     let comparison = Comparison {
         command: command_line(),
         machine,
         cores,
-        scale,
+        scale: field.scale,
         took: begin.elapsed(),
         versions: installed.iter().map(|one| (one.kind, one.kind.version(&one.program))).collect(),
+        configurations: configurations(&installed, args.threads)?,
         left_out,
         judged: check::judge(&outcomes),
         outcomes,
@@ -129,12 +131,12 @@ fn works(args: &Args) -> Vec<Work> {
 }
 
 /// Sees that each proxy answers a request of each work.
-fn see(field: &Field, installed: &[Installed], works: &[Work], progress: &Progress) -> anyhow::Result<bool> {
+fn see(field: &Field, installed: &[Installed], works: &[Work]) -> anyhow::Result<bool> {
     let mut good = true;
     for work in works {
         for installed in installed.iter().filter(|installed| installed.kind.does(*work)) {
             let (work_name, name) = (work.name(), installed.kind.name());
-            progress.tell(&format!("{work_name}: {name}"));
+            field.progress.tell(&format!("{work_name}: {name}"));
             let said = match field.start(installed, *work) {
                 Ok(_) => "answers".to_owned(),
                 Err(error) => {
@@ -142,38 +144,38 @@ fn see(field: &Field, installed: &[Installed], works: &[Work], progress: &Progre
                     format!("failed: {error:#}")
                 }
             };
-            progress.note(&format!("{work_name}: {name} {said}"));
+            field.progress.note(&format!("{work_name}: {name} {said}"));
             field.interrupt.check()?;
         }
     }
     Ok(good)
 }
 
-fn measure(
-    field: &Field,
-    installed: &[Installed],
-    works: &[Work],
-    scale: Scale,
-    progress: &Progress,
-) -> anyhow::Result<Vec<rounds::Outcome>> {
-    let lasts = |work: &Work| scale.lasts(*work, installed.iter().filter(|one| one.kind.does(*work)).count());
+fn measure(field: &Field, installed: &[Installed], works: &[Work]) -> anyhow::Result<Vec<Outcome>> {
+    let lasts = |work: &Work| field.scale.lasts(*work, installed.iter().filter(|one| one.kind.does(*work)).count());
     let all: Duration = works.iter().map(lasts).sum();
-    progress.note(&format!("this takes about {} minutes", all.as_secs().div_ceil(60)));
+    if cfg!(debug_assertions) {
+        field.progress.note("figures of a debug build prove nothing; use cargo run --release");
+    }
+    field.progress.note(&format!("this takes about {} min", all.as_secs().div_ceil(60)));
     let mut outcomes = Vec::new();
     for work in works {
         let begin = Instant::now();
-        let outcome = rounds::measure(field, installed, *work, scale, progress)?;
-        progress.note(&format!("{}: {} s", work.name(), begin.elapsed().as_secs()));
+        let outcome = rounds::measure(field, installed, *work)?;
+        field.progress.note(&format!("{}: {} s", work.name(), begin.elapsed().as_secs()));
         println!("{}\n\n{}", work.title(), table::text(&outcome));
         outcomes.push(outcome);
     }
     Ok(outcomes)
 }
 
+fn configurations(installed: &[Installed], threads: usize) -> anyhow::Result<Vec<(Kind, String)>> {
+    installed.iter().map(|one| Ok((one.kind, configuration::text(one, threads)?))).collect()
+}
+
 fn tell(args: &Args, comparison: &Comparison) -> anyhow::Result<()> {
     for judged in &comparison.judged {
-        let verdict = if judged.kept { "pass" } else { "FAIL" };
-        println!("{verdict}  net-pingora, {}: {:.3}", judged.rule, judged.ratio);
+        println!("{:<8}  net-pingora, {}: {:.3}", judged.verdict(), judged.rule, judged.ratio);
     }
     if let Some(path) = &args.json {
         std::fs::write(path, json::text(comparison)).with_context(|| format!("write {}", path.display()))?;

@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::contestant::{Contestant, Field, Installed};
 use super::figures::{Latency, Memory, Spread, Turn, rate_for_all};
 use super::idle;
-use super::progress::Progress;
 use super::proxies::Kind;
 use super::work::Work;
 
 /// The rate of the latencies, as a part of what the slowest can do.
 const PART: f64 = 0.5;
+
+/// The part of its cores from which on the proxy, and not the client, bounds requests a second.
+const FULL: f64 = 0.95;
 
 /// How often, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,16 @@ impl Row {
         Spread::of(self.turns.iter().map(|turn| figure(*turn)))
     }
 
+    /// The part of its cores that was in use at full speed.
+    pub(crate) fn busy(&self) -> Option<f64> {
+        self.turns(|turn| turn.busy(self.workers)).map(|spread| spread.median)
+    }
+
+    /// Whether something else than the proxy was the bound at full speed.
+    pub(crate) fn had_time_left(&self) -> bool {
+        self.busy().is_some_and(|busy| busy < FULL)
+    }
+
     /// A latency of all turns at the fixed rate, in milliseconds.
     pub(crate) fn latency(&self, figure: impl Fn(&Latency) -> f64) -> Option<Spread> {
         Spread::of(self.latencies.iter().map(figure))
@@ -81,85 +93,20 @@ impl Outcome {
 ///
 /// # Errors
 /// When it is interrupted; a proxy that fails is in the outcome.
-pub(crate) fn measure(
-    field: &Field,
-    installed: &[Installed],
-    work: Work,
-    scale: Scale,
-    progress: &Progress,
-) -> anyhow::Result<Outcome> {
+pub(crate) fn measure(field: &Field, installed: &[Installed], work: Work) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome { work, rate: None, rows: Vec::new(), failed: Vec::new() };
-    let installed = installed.iter().filter(|installed| installed.kind.does(work));
-    if work == Work::Idle {
-        for installed in installed {
-            progress.tell(&format!("{}: {}", work.name(), installed.kind.name()));
-            match idle(field, installed) {
-                Ok(memory) => outcome.rows.push(Row { memory, ..Row::new(installed.kind, field) }),
-                Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
-            }
-            field.interrupt.check()?;
-        }
-        return Ok(outcome);
-    }
-    let mut contestants = Vec::new();
-    for installed in installed {
-        progress.tell(&format!("{}: start {}", work.name(), installed.kind.name()));
-        match field.start(installed, work) {
-            Ok(contestant) => contestants.push(contestant),
+    for installed in installed.iter().filter(|_| work == Work::Idle).filter(|one| one.kind.does(work)) {
+        field.progress.tell(&format!("{}: {}", work.name(), installed.kind.name()));
+        match idle(field, installed) {
+            Ok(memory) => outcome.rows.push(Row { memory, ..Row::new(installed.kind, field) }),
             Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
         }
         field.interrupt.check()?;
     }
-    outcome.rate = race_all(field, &mut contestants, &mut outcome.failed, scale, work, progress)?;
-    for mut contestant in contestants {
-        contestant.memory.after = contestant.resident().unwrap_or_default();
-        let Contestant { kind, turns, void, latencies, memory, .. } = contestant;
-        outcome.rows.push(Row { turns, void, latencies, memory, ..Row::new(kind, field) });
+    if work != Work::Idle {
+        race_all(field, installed, &mut outcome)?;
     }
     Ok(outcome)
-}
-
-/// Warms all up, and gives them their turns; returns the rate of the latencies.
-fn race_all(
-    field: &Field,
-    contestants: &mut Vec<Contestant>,
-    failed: &mut Vec<(Kind, String)>,
-    scale: Scale,
-    work: Work,
-    progress: &Progress,
-) -> anyhow::Result<Option<f64>> {
-    let mut rates = Vec::new();
-    each(field, contestants, failed, |contestant| {
-        progress.tell(&format!("{}: warm up {}", work.name(), contestant.kind.name()));
-        rates.push(contestant.race(scale.time)?.rate());
-        Ok(())
-    })?;
-    let Some(rate) = rate_for_all(rates, PART) else { return Ok(None) };
-    for round in 1..=scale.rounds {
-        each(field, contestants, failed, |contestant| {
-            let (work, kind) = (work.name(), contestant.kind.name());
-            progress.tell(&format!("{work}: round {round} of {}, {kind}", scale.rounds));
-            contestant.turn(scale.time, rate)
-        })?;
-    }
-    Ok(Some(rate))
-}
-
-/// Does something with each; who fails is out.
-fn each(
-    field: &Field,
-    contestants: &mut Vec<Contestant>,
-    failed: &mut Vec<(Kind, String)>,
-    mut act: impl FnMut(&mut Contestant) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    contestants.retain_mut(|contestant| {
-        let acted = if field.interrupt.check().is_ok() { act(contestant) } else { Ok(()) };
-        if let Err(error) = &acted {
-            failed.push((contestant.kind, format!("{error:#}")));
-        }
-        acted.is_ok()
-    });
-    field.interrupt.check()
 }
 
 fn idle(field: &Field, installed: &Installed) -> anyhow::Result<Memory> {
@@ -167,4 +114,56 @@ fn idle(field: &Field, installed: &Installed) -> anyhow::Result<Memory> {
     let contestant = field.start(installed, Work::Idle)?;
     let after = idle::measure(contestant.address()?, || contestant.resident())?;
     Ok(Memory { after, ..contestant.memory })
+}
+
+/// Starts all, warms them up, and gives them their turns.
+fn race_all(field: &Field, installed: &[Installed], outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (scale, name) = (field.scale, outcome.work.name());
+    let tell = |what: &str, kind: Kind| field.progress.tell(&format!("{name}: {what} {}", kind.name()));
+    let mut contestants = Vec::new();
+    for installed in installed.iter().filter(|one| one.kind.does(outcome.work)) {
+        tell("start", installed.kind);
+        match field.start(installed, outcome.work) {
+            Ok(contestant) => contestants.push(contestant),
+            Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
+        }
+        field.interrupt.check()?;
+    }
+    let mut rates = Vec::new();
+    each(field, &mut contestants, outcome, |contestant| {
+        tell("warm up", contestant.kind);
+        rates.push(contestant.race(scale.time)?.rate());
+        Ok(())
+    })?;
+    outcome.rate = rate_for_all(rates, PART);
+    let Some(rate) = outcome.rate else { return Ok(()) };
+    for round in 1..=scale.rounds {
+        each(field, &mut contestants, outcome, |contestant| {
+            tell(&format!("round {round} of {},", scale.rounds), contestant.kind);
+            contestant.turn(scale.time, rate)
+        })?;
+    }
+    for contestant in contestants {
+        let memory = Memory { after: contestant.resident()?, ..contestant.memory };
+        let Contestant { kind, turns, void, latencies, .. } = contestant;
+        outcome.rows.push(Row { turns, void, latencies, memory, ..Row::new(kind, field) });
+    }
+    Ok(())
+}
+
+/// Does something with each; who fails is out.
+fn each(
+    field: &Field,
+    contestants: &mut Vec<Contestant>,
+    outcome: &mut Outcome,
+    mut act: impl FnMut(&mut Contestant) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    contestants.retain_mut(|contestant| {
+        let acted = field.interrupt.check().and_then(|()| act(contestant));
+        if let Err(error) = &acted {
+            outcome.failed.push((contestant.kind, format!("{error:#}")));
+        }
+        acted.is_ok()
+    });
+    field.interrupt.check()
 }

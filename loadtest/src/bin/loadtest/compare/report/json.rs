@@ -9,11 +9,15 @@ use crate::compare::rounds::{Outcome, Row};
 
 /// The file; its field names say their units.
 pub(crate) fn text(comparison: &Comparison) -> String {
-    let Comparison { command, machine, cores, scale, took, versions, left_out, outcomes, judged } = comparison;
+    let Comparison { command, machine, cores, scale, took, versions, left_out, outcomes, judged, .. } = comparison;
+    let configurations: Vec<Value> =
+        (comparison.configurations.iter()).map(|(kind, text)| json!({"proxy": kind.name(), "text": text})).collect();
     let versions: Vec<Value> =
         versions.iter().map(|(kind, version)| json!({"proxy": kind.name(), "version": version})).collect();
-    let judged: Vec<Value> =
-        judged.iter().map(|judged| json!({"rule": judged.rule, "ratio": judged.ratio, "kept": judged.kept})).collect();
+    let judged: Vec<Value> = judged
+        .iter()
+        .map(|judged| json!({"rule": judged.rule, "ratio": judged.ratio, "verdict": judged.verdict()}))
+        .collect();
     let value = json!({
         "command": command,
         "machine": {
@@ -28,6 +32,7 @@ pub(crate) fn text(comparison: &Comparison) -> String {
         "half_turn_seconds": scale.time.as_secs_f64(),
         "took_seconds": took.as_secs_f64(),
         "versions": versions,
+        "configurations": configurations,
         "left_out": left_out,
         "work": outcomes.iter().map(outcome).collect::<Vec<_>>(),
         "rules": judged,

@@ -1,5 +1,6 @@
 //! What a comparison has shown, and texts made of it.
 
+pub(crate) mod configuration;
 pub(crate) mod json;
 pub(crate) mod markdown;
 mod svg;
@@ -25,7 +26,9 @@ pub(crate) struct Comparison {
     pub(crate) took: Duration,
     /// What took part, and its version.
     pub(crate) versions: Vec<(Kind, String)>,
-    /// What did not, and how it is installed.
+    /// How each was configured for HTTP/1.1 and one route.
+    pub(crate) configurations: Vec<(Kind, String)>,
+    /// What did not take part, and how it is installed.
     pub(crate) left_out: Vec<String>,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) judged: Vec<Judged>,

@@ -5,11 +5,8 @@ use std::fmt::Write;
 use super::mebibytes;
 use crate::compare::figures::{Spread, Turn};
 use crate::compare::proxies::Kind;
-use crate::compare::rounds::{Outcome, Row};
+use crate::compare::rounds::Outcome;
 use crate::compare::work::{IDLE, Work};
-
-/// The part of a core from which on the proxy, and not the client, bounds requests per second.
-const FULL: f64 = 0.95;
 
 /// A table of one kind of work, and what must be said of it.
 pub(crate) fn text(outcome: &Outcome) -> String {
@@ -37,14 +34,14 @@ fn races(outcome: &Outcome) -> String {
                 .map_or_else(String::new, |(row, ours)| format!("{:.2}", row.median / ours.median))
         };
         // A core that is not full could do more than the client asked for.
-        let bounded_by_client = if busy(row).is_some_and(|busy| busy < FULL) { "≥ " } else { "" };
+        let bounded_by_client = if row.had_time_left() { "≥ " } else { "" };
         vec![
             row.kind.name().to_owned(),
             spread(cost, 2),
             ratio(Turn::cost),
             format!("{bounded_by_client}{}", spread(rate, 0)),
             ratio(Turn::rate),
-            busy(row).map_or_else(String::new, |busy| format!("{:.0} %", busy * 100.0)),
+            row.busy().map_or_else(String::new, |busy| format!("{:.0} %", busy * 100.0)),
             spread(row.latency(|latency| latency.p50), 2),
             spread(row.latency(|latency| latency.p99), 2),
             spread(row.latency(|latency| latency.p999), 2),
@@ -52,11 +49,6 @@ fn races(outcome: &Outcome) -> String {
         ]
     });
     aligned(&header, rows)
-}
-
-/// The part of one core, or of all the workers', that was in use.
-fn busy(row: &Row) -> Option<f64> {
-    row.turns(|turn| turn.busy(row.workers)).map(|spread| spread.median)
 }
 
 fn idle(outcome: &Outcome) -> String {
