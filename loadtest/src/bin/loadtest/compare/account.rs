@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+
+use super::cores::List;
 
 /// Time on a core of every thread of a process and of those it started, in nanoseconds.
 #[derive(Debug)]
@@ -34,14 +36,24 @@ impl Cpu {
     }
 }
 
-/// Resident memory of a process and those it started, in bytes; pages they share count for each.
+/// Time these cores have been busy with anything.
+pub(crate) fn busy(cores: &List) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("read /proc/stat")?;
+    let all = cores.0.iter().map(|core| busy_of(&stat, *core).with_context(|| format!("no core {core} in /proc/stat")));
+    all.sum()
+}
+
+/// Resident memory of a process and those it started, in bytes; pages they share count for each. An error once it has
+/// ended.
 pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
     let each = |process| {
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         resident_of(&status)
     };
     let family = family(process)?;
-    Ok(family.into_iter().filter_map(each).sum())
+    let all = family.into_iter().filter_map(each).sum();
+    ensure!(all > 0, "process {process} has ended");
+    Ok(all)
 }
 
 /// The process and all that descend from it.
@@ -77,6 +89,19 @@ fn time_on_core(schedstat: &str) -> Option<u64> {
     schedstat.split(' ').next()?.parse().ok()
 }
 
+/// What a core did other than wait, of `/proc/stat`: ticks of 10 ms, of which the fourth and fifth are idle and the last
+/// two, of guests, stand in the first two as well.
+fn busy_of(stat: &str, core: usize) -> Option<Duration> {
+    let name = format!("cpu{core}");
+    let mut fields = stat.lines().map(str::split_whitespace).find_map(|mut fields| {
+        let found = fields.next() == Some(name.as_str());
+        found.then_some(fields)
+    })?;
+    let ticks: Vec<u64> = fields.by_ref().take(8).map(str::parse).collect::<Result<_, _>>().ok()?;
+    let idle: u64 = ticks.iter().skip(3).take(2).sum();
+    Some(Duration::from_millis((ticks.iter().sum::<u64>() - idle) * 10))
+}
+
 /// The fourth field of `stat`; the second, a name in parentheses, may hold anything.
 fn parent_of(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
@@ -99,6 +124,9 @@ mod tests {
             assert_eq!(parent_of(stat), Some(41), "{stat}");
         }
         assert_eq!(resident_of("Name:\tx\nVmRSS:\t    2048 kB\nThreads:\t1\n"), Some(2 << 20));
+        let stat = "cpu  9 9 9 9\ncpu0 1 1 1 9 9 1 1 1 0 0\ncpu1 5 0 2 100 50 0 1 0 4 0\nintr 1\n";
+        assert_eq!(busy_of(stat, 1), Some(Duration::from_millis(80)));
+        assert_eq!((busy_of(stat, 0), busy_of(stat, 2)), (Some(Duration::from_millis(60)), None));
         assert_eq!((time_on_core(""), parent_of(""), resident_of("Name:\tx\n")), (None, None, None));
     }
 
@@ -113,5 +141,6 @@ mod tests {
         let before = Cpu::of(std::process::id()).unwrap();
         while Cpu::of(std::process::id()).unwrap().since(&before).is_zero() {}
         assert!(resident(std::process::id()).unwrap() > 0);
+        assert!(resident(u32::MAX).is_err());
     }
 }

@@ -113,7 +113,12 @@ mod tests {
 
     /// A proxy with so many microseconds a request on a core that is full.
     fn row(kind: Kind, cost: u64) -> Row {
-        let turn = Turn { cpu: Duration::from_secs(1), requests: 1_000_000 / cost, time: Duration::from_secs(1) };
+        let turn = Turn {
+            cpu: Duration::from_secs(1),
+            others: Duration::ZERO,
+            requests: 1_000_000 / cost,
+            time: Duration::from_secs(1),
+        };
         let latency = Latency { p50: 1.0, p99: 2.0, p999: 3.0 };
         Row { kind, workers: 1, turns: vec![turn], void: 0, latencies: vec![latency], memory: Memory::default() }
     }

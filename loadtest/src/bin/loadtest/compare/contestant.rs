@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use net_pingora_loadtest::{Arrivals, End, Load, Plan, Report, run};
 
-use super::account::{Cpu, resident};
+use super::account::{Cpu, busy, resident};
 use super::backend::Backend;
 use super::certificate::{self, Certificate};
-use super::cores::Cores;
+use super::cores::{Cores, List};
 use super::figures::{Latency, Memory, Turn};
 use super::interrupt::Interrupt;
 use super::process::{Process, free_address};
@@ -55,7 +55,7 @@ pub(crate) struct Contestant {
     pub(crate) memory: Memory,
     process: Process,
     plan: Plan,
-    workers: usize,
+    cores: List,
     interrupt: Interrupt,
     /// Its files, which go with it.
     _folder: Files,
@@ -92,7 +92,7 @@ impl Field {
             memory: Memory::default(),
             process,
             plan,
-            workers: threads,
+            cores: self.cores.proxy.clone(),
             interrupt: self.interrupt.clone(),
             _folder: folder,
         };
@@ -123,17 +123,18 @@ impl Contestant {
 
     /// As many requests as can be; what they cost.
     pub(crate) fn race(&self, time: Duration) -> anyhow::Result<Turn> {
-        let before = Cpu::of(self.process.id())?;
+        let (before, busy_before) = (Cpu::of(self.process.id())?, busy(&self.cores)?);
         let report = self.load(Load::Closed { each: None }, End::After(time), self.plan.connections)?;
         let cpu = Cpu::of(self.process.id())?.since(&before);
+        let others = busy(&self.cores)?.saturating_sub(busy_before).saturating_sub(cpu);
         judge(&report)?;
-        Ok(Turn { cpu, requests: report.answered(), time: report.elapsed })
+        Ok(Turn { cpu, others, requests: report.answered(), time: report.elapsed })
     }
 
     /// A turn: a race, and latencies at a rate.
     pub(crate) fn turn(&mut self, time: Duration, rate: f64) -> anyhow::Result<()> {
         let turn = self.race(time)?;
-        if turn.is_void(self.workers) {
+        if turn.is_void(self.cores.0.len()) {
             self.void += 1;
         } else {
             self.turns.push(turn);

@@ -10,6 +10,8 @@ const TOLERANCE: f64 = 1.02;
 pub(crate) struct Turn {
     /// Time of the proxy on its cores.
     pub(crate) cpu: Duration,
+    /// Time of anything else on them.
+    pub(crate) others: Duration,
     pub(crate) requests: u64,
     /// How long it took.
     pub(crate) time: Duration,
@@ -29,6 +31,11 @@ impl Turn {
     /// The part of so many cores that was in use: requests a second times time on a core for each.
     pub(crate) fn busy(self, cores: usize) -> f64 {
         self.rate() * self.cost() / 1e6 / count(cores as u64)
+    }
+
+    /// The part of so many cores that others used.
+    pub(crate) fn disturbed(self, cores: usize) -> f64 {
+        self.others.as_secs_f64() / self.time.as_secs_f64() / count(cores as u64)
     }
 
     /// Whether it proves nothing: no requests, or more time on cores than the cores have.
@@ -90,7 +97,12 @@ mod tests {
     use super::*;
 
     fn turn(cpu: u64, requests: u64) -> Turn {
-        Turn { cpu: Duration::from_millis(cpu), requests, time: Duration::from_secs(1) }
+        Turn {
+            cpu: Duration::from_millis(cpu),
+            others: Duration::from_millis(100),
+            requests,
+            time: Duration::from_secs(1),
+        }
     }
 
     #[test]
@@ -98,6 +110,7 @@ mod tests {
         let turn = turn(500, 10_000);
         assert!((turn.cost() - 50.0).abs() < 1e-9 && (turn.rate() - 10_000.0).abs() < 1e-6);
         assert!((turn.busy(1) - 0.5).abs() < 1e-9 && (turn.busy(2) - 0.25).abs() < 1e-9);
+        assert!((turn.disturbed(2) - 0.05).abs() < 1e-9);
     }
 
     #[test]

@@ -80,10 +80,9 @@ fn compare(args: &Args) -> anyhow::Result<bool> {
     }
     ensure!(!installed.is_empty(), "none of the proxies is installed");
     let folder = tempfile::Builder::new().prefix("loadtest-compare-").tempdir().context("a folder for the proxies")?;
-    let backend = Backend::start(&cores, folder.path())?;
     let field = Field {
-        cores: cores.clone(),
-        backend,
+        backend: Backend::start(&cores, folder.path())?,
+        cores,
         certificate: Certificate::new()?,
         folder: folder.path().to_owned(),
         scale: Scale { rounds: args.rounds, time: args.time },
@@ -97,7 +96,7 @@ fn compare(args: &Args) -> anyhow::Result<bool> {
     let comparison = Comparison {
         command: command_line(),
         machine,
-        cores,
+        cores: field.cores,
         scale: field.scale,
         took: begin.elapsed(),
         versions: installed.iter().map(|one| (one.kind, one.kind.version(&one.program))).collect(),

@@ -95,18 +95,26 @@ impl Outcome {
 /// When it is interrupted; a proxy that fails is in the outcome.
 pub(crate) fn measure(field: &Field, installed: &[Installed], work: Work) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome { work, rate: None, rows: Vec::new(), failed: Vec::new() };
-    for installed in installed.iter().filter(|_| work == Work::Idle).filter(|one| one.kind.does(work)) {
-        field.progress.tell(&format!("{}: {}", work.name(), installed.kind.name()));
+    let installed: Vec<&Installed> = installed.iter().filter(|one| one.kind.does(work)).collect();
+    if work == Work::Idle {
+        idle_all(field, &installed, &mut outcome)?;
+    } else {
+        race_all(field, &installed, &mut outcome)?;
+    }
+    Ok(outcome)
+}
+
+/// One after the other, since each has thousands of connections.
+fn idle_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> anyhow::Result<()> {
+    for installed in installed {
+        field.progress.tell(&format!("{}: {}", outcome.work.name(), installed.kind.name()));
         match idle(field, installed) {
             Ok(memory) => outcome.rows.push(Row { memory, ..Row::new(installed.kind, field) }),
             Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
         }
         field.interrupt.check()?;
     }
-    if work != Work::Idle {
-        race_all(field, installed, &mut outcome)?;
-    }
-    Ok(outcome)
+    Ok(())
 }
 
 fn idle(field: &Field, installed: &Installed) -> anyhow::Result<Memory> {
@@ -117,11 +125,11 @@ fn idle(field: &Field, installed: &Installed) -> anyhow::Result<Memory> {
 }
 
 /// Starts all, warms them up, and gives them their turns.
-fn race_all(field: &Field, installed: &[Installed], outcome: &mut Outcome) -> anyhow::Result<()> {
+fn race_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> anyhow::Result<()> {
     let (scale, name) = (field.scale, outcome.work.name());
     let tell = |what: &str, kind: Kind| field.progress.tell(&format!("{name}: {what} {}", kind.name()));
     let mut contestants = Vec::new();
-    for installed in installed.iter().filter(|one| one.kind.does(outcome.work)) {
+    for installed in installed {
         tell("start", installed.kind);
         match field.start(installed, outcome.work) {
             Ok(contestant) => contestants.push(contestant),
@@ -143,9 +151,11 @@ fn race_all(field: &Field, installed: &[Installed], outcome: &mut Outcome) -> an
             contestant.turn(scale.time, rate)
         })?;
     }
-    for contestant in contestants {
-        let memory = Memory { after: contestant.resident()?, ..contestant.memory };
-        let Contestant { kind, turns, void, latencies, .. } = contestant;
+    each(field, &mut contestants, outcome, |contestant| {
+        contestant.memory.after = contestant.resident()?;
+        Ok(())
+    })?;
+    for Contestant { kind, turns, void, latencies, memory, .. } in contestants {
         outcome.rows.push(Row { turns, void, latencies, memory, ..Row::new(kind, field) });
     }
     Ok(())

@@ -49,15 +49,21 @@ ports: [{{name: {name}, port: {port}}}]
 endpoints: [{{addresses: [\"{ip}\"], conditions: {{ready: true}}}}]
 "
     );
-    let mut tls = String::new();
+    let mut tls = "";
     if setup.work == Work::Tls {
         text.push_str(&secret(setup.folder)?);
-        "{hosts: [app-0.example], secretName: tls, secretNamespace: default}".clone_into(&mut tls);
+        tls = "{hosts: [app-0.example], secretName: tls, secretNamespace: default}";
     }
     for host in setup.work.hosts() {
-        write!(
-            text,
-            "---
+        add_ingress(&mut text, &host, tls)?;
+    }
+    Ok(text)
+}
+
+fn add_ingress(text: &mut String, host: &str, tls: &str) -> std::fmt::Result {
+    write!(
+        text,
+        "---
 apiVersion: networking.internal.knative.dev/v1alpha1
 kind: Ingress
 metadata:
@@ -72,9 +78,7 @@ spec:
       http:
         paths: [{{splits: [{{serviceNamespace: default, serviceName: backend, servicePort: 80, percent: 100}}]}}]
 "
-        )?;
-    }
-    Ok(text)
+    )
 }
 
 fn secret(folder: &Path) -> anyhow::Result<String> {

@@ -30,21 +30,7 @@ fn text(setup: &Setup<'_>) -> String {
     } else {
         String::new()
     };
-    let pass = match setup.work.upstream() {
-        Upstream::Http1 => {
-            "proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\";
-      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Request-Id $request_id;"
-        }
-        Upstream::Http2 => {
-            "grpc_pass grpc://backend; grpc_set_header Host $host; grpc_set_header X-Forwarded-For $remote_addr;
-      grpc_set_header X-Forwarded-Proto $scheme; grpc_set_header X-Request-Id $request_id;"
-        }
-        Upstream::WebSocket => {
-            "proxy_pass http://backend; proxy_http_version 1.1; proxy_read_timeout 1h;
-      proxy_set_header Connection upgrade; proxy_set_header Upgrade $http_upgrade; proxy_set_header Host $host;"
-        }
-    };
+    let pass = pass(setup.work.upstream());
     format!(
         "daemon off; worker_processes {threads}; pid {here}/nginx.pid; error_log stderr error;
 events {{ worker_connections 32768; }}
@@ -63,6 +49,25 @@ http {{
 }}
 "
     )
+}
+
+/// How requests are sent on.
+fn pass(upstream: Upstream) -> &'static str {
+    match upstream {
+        Upstream::Http1 => {
+            "proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\";
+      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Request-Id $request_id;"
+        }
+        Upstream::Http2 => {
+            "grpc_pass grpc://backend; grpc_set_header Host $host; grpc_set_header X-Forwarded-For $remote_addr;
+      grpc_set_header X-Forwarded-Proto $scheme; grpc_set_header X-Request-Id $request_id;"
+        }
+        Upstream::WebSocket => {
+            "proxy_pass http://backend; proxy_http_version 1.1; proxy_read_timeout 1h;
+      proxy_set_header Connection upgrade; proxy_set_header Upgrade $http_upgrade; proxy_set_header Host $host;"
+        }
+    }
 }
 
 #[cfg(test)]

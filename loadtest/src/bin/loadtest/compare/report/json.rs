@@ -58,6 +58,7 @@ fn row(row: &Row) -> Value {
         "cpu_microseconds_per_request": turns(Turn::cost),
         "requests_per_second": turns(Turn::rate),
         "busy": row.turns.iter().map(|turn| turn.busy(row.workers)).collect::<Vec<_>>(),
+        "busy_by_others": row.turns.iter().map(|turn| turn.disturbed(row.workers)).collect::<Vec<_>>(),
         "void_turns": row.void,
         "p50_milliseconds": row.latencies.iter().map(|latency| latency.p50).collect::<Vec<_>>(),
         "p99_milliseconds": row.latencies.iter().map(|latency| latency.p99).collect::<Vec<_>>(),

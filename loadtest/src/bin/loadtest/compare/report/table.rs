@@ -8,12 +8,24 @@ use crate::compare::proxies::Kind;
 use crate::compare::rounds::Outcome;
 use crate::compare::work::{IDLE, Work};
 
+/// The part of the proxy's cores that others may have without a word; interrupts have some of it.
+const QUIET: f64 = 0.05;
+
 /// A table of one kind of work, and what must be said of it.
 pub(crate) fn text(outcome: &Outcome) -> String {
     let mut text = if outcome.work == Work::Idle { idle(outcome) } else { races(outcome) };
     for row in outcome.rows.iter().filter(|row| row.void > 0) {
         let (name, void) = (row.kind.name(), row.void);
         let _ = writeln!(text, "\n{name}: {void} turns are void, with more time on cores than the cores have.");
+    }
+    let disturbed = outcome.rows.iter().filter_map(|row| row.turns(|turn| turn.disturbed(row.workers)));
+    let most = disturbed.map(|spread| spread.most).fold(0.0, f64::max);
+    if most > QUIET {
+        let percent = most * 100.0;
+        let _ = writeln!(
+            text,
+            "\nOther processes had up to {percent:.0} % of the proxy's cores: measure again when it is quiet."
+        );
     }
     for (kind, error) in &outcome.failed {
         let _ = writeln!(text, "\n{} failed: {error}", kind.name());
