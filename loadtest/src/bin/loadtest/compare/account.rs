@@ -89,7 +89,7 @@ fn time_on_core(schedstat: &str) -> Option<u64> {
     schedstat.split(' ').next()?.parse().ok()
 }
 
-/// What a core did other than wait, of `/proc/stat`: ticks of 10 ms, of which the fourth and fifth are idle and the last
+/// What a core did other than wait, of `/proc/stat`: ticks of 10 ms, of which the fourth and fifth are idle. The last
 /// two, of guests, stand in the first two as well.
 fn busy_of(stat: &str, core: usize) -> Option<Duration> {
     let name = format!("cpu{core}");

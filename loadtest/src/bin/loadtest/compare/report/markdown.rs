@@ -19,7 +19,7 @@ const READING: &str = "\
   the client can send. It is what a request costs, kernel included, and the steadiest of the figures. A turn with more
   such time than its cores have is void.
 - **requests/s**: over the same time. **busy** is the part of its cores that the proxy used. Where that is below 95 %,
-  the client or the backend was the bound, the proxy could do more, and the figure is written with ≥.
+  the client, the backend or other processes were the bound, the proxy could do more, and the figure is written with ≥.
 - **p50, p99, p99.9**: latencies at one rate for all, about half of what the slowest can do, from when a request was due
   (no coordinated omission). Client and backend have a part in them, the same for all.
 - **MiB**: resident memory after all load, of all processes of the proxy; pages that they share count for each.
