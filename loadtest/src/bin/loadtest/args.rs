@@ -12,6 +12,7 @@ use net_pingora_loadtest::{Share, Target, Threshold, time};
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "flags")]
 #[command(name = "loadtest", version, max_term_width = 120)]
+#[command(after_help = "loadtest compare --help: measure proxies beside each other")]
 pub(crate) struct Args {
     /// What to ask: http://, https://, ws:// or wss://
     pub(crate) url: Target,

@@ -1,6 +1,7 @@
 //! The command: arguments in, a plan run, a report printed and judged.
 
 mod args;
+mod compare;
 mod flags;
 mod plan;
 mod progress;
@@ -22,6 +23,9 @@ const MISSED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == "compare") {
+        return compare::main(std::env::args_os().skip(1));
+    }
     let args = Args::parse_from(flags::normal(std::env::args_os()));
     let plan = match plan::plan(&args) {
         Ok(plan) => plan,
