@@ -64,6 +64,17 @@ pub struct Sample {
     pub status: u16,
 }
 
+/// One request without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// When it was to begin, from the beginning of the run.
+    pub offset: Duration,
+    /// How long it was until it had failed.
+    pub after: Duration,
+    /// Why.
+    pub kind: Kind,
+}
+
 /// A request that was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -127,6 +138,7 @@ pub(crate) struct Totals {
     pub(crate) messages: BTreeMap<String, u64>,
     pub(crate) backends: Vec<u64>,
     pub(crate) samples: Vec<Sample>,
+    pub(crate) lost: Vec<Lost>,
 }
 
 impl Totals {
@@ -141,6 +153,7 @@ impl Totals {
             messages: BTreeMap::new(),
             backends: vec![0; backends],
             samples: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -160,6 +173,7 @@ impl Totals {
             self.message(message, count);
         }
         self.samples.extend(other.samples);
+        self.lost.extend(other.lost);
     }
 
     fn message(&mut self, message: String, count: u64) {
@@ -206,9 +220,17 @@ impl Recorder {
             Ok(outcome) => self.answered(began, now, &outcome),
             Err(failure) => {
                 self.slice.errors += 1;
+                if self.totals.lost.len() < self.samples {
+                    let (offset, after) = (self.offset(began), now.saturating_duration_since(began));
+                    self.totals.lost.push(Lost { offset, after, kind: failure.kind });
+                }
                 self.totals.failed(failure);
             }
         }
+    }
+
+    fn offset(&self, began: Instant) -> Duration {
+        began.saturating_duration_since(self.begin)
     }
 
     fn answered(&mut self, began: Instant, now: Instant, outcome: &Outcome) {
@@ -216,6 +238,7 @@ impl Recorder {
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         self.slice.latencies.saturating_record(nanoseconds);
         self.slice.errors += u64::from(outcome.status >= 400);
+        let offset = self.offset(began);
         let totals = &mut self.totals;
         totals.latencies.saturating_record(nanoseconds);
         totals.latency.add(latency);
@@ -228,7 +251,6 @@ impl Recorder {
             *count += 1;
         }
         if totals.samples.len() < self.samples {
-            let offset = began.saturating_duration_since(self.begin);
             totals.samples.push(Sample { offset, latency, stages: outcome.stages, status: outcome.status });
         }
     }

@@ -39,6 +39,11 @@ impl Stop {
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
+
+    /// Whether that has been asked for.
+    pub fn stopped(&self) -> bool {
+        *self.0.borrow()
+    }
 }
 
 /// Runs a plan to its end and tells `watch` about every second once it is over.
