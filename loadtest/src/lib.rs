@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+pub mod churn;
 mod client;
 pub mod cold;
 mod connection;

@@ -40,6 +40,12 @@ impl Stop {
         self.0.send_replace(true);
     }
 
+    /// Returns once that has been asked for.
+    pub(crate) async fn wait(&self) {
+        // The sender is this very object.
+        drop(self.0.subscribe().wait_for(|stopped| *stopped).await);
+    }
+
     /// Whether that has been asked for.
     pub fn stopped(&self) -> bool {
         *self.0.borrow()

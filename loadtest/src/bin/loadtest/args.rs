@@ -10,7 +10,7 @@ use net_pingora_loadtest::{Share, Target, Threshold, time};
 ///
 /// The flags of hey mean what they mean in hey. Flags may be written with one dash or two.
 #[derive(Debug, Parser)]
-#[command(name = "loadtest", version, max_term_width = 120)]
+#[command(name = "loadtest", version, max_term_width = 120, after_help = COMMANDS)]
 pub(crate) struct Args {
     /// What to ask: http://, https://, ws:// or wss://
     pub(crate) url: Target,
@@ -156,6 +156,10 @@ pub(crate) struct ProtocolArgs {
     #[arg(long, help_heading = PROTOCOL)]
     pub(crate) disable_redirects: bool,
 }
+
+const COMMANDS: &str = "Commands with flags of their own, each with --help:
+  loadtest cold   bursts at a route that sleeps
+  loadtest churn  routes that change under load";
 
 const LOAD: &str = "Load";
 const REQUEST: &str = "Request";

@@ -1,6 +1,7 @@
 //! The command: arguments in, a plan run, a report printed and judged.
 
 mod args;
+mod churn;
 mod cold;
 mod flags;
 mod output;
@@ -28,6 +29,7 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = std::env::args_os().collect();
     match arguments.get(1).and_then(|first| first.to_str()) {
+        Some("churn") => churn::main(arguments.drain(1..)),
         Some("cold") => cold::main(arguments.drain(1..)),
         _ => load(arguments),
     }
