@@ -221,7 +221,8 @@ impl Recorder {
             Err(failure) => {
                 self.slice.errors += 1;
                 if self.totals.lost.len() < self.samples {
-                    let (offset, after) = (self.offset(began), now.saturating_duration_since(began));
+                    let offset = began.saturating_duration_since(self.begin);
+                    let after = now.saturating_duration_since(began);
                     self.totals.lost.push(Lost { offset, after, kind: failure.kind });
                 }
                 self.totals.failed(failure);
@@ -229,16 +230,11 @@ impl Recorder {
         }
     }
 
-    fn offset(&self, began: Instant) -> Duration {
-        began.saturating_duration_since(self.begin)
-    }
-
     fn answered(&mut self, began: Instant, now: Instant, outcome: &Outcome) {
         let latency = now.saturating_duration_since(began);
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         self.slice.latencies.saturating_record(nanoseconds);
         self.slice.errors += u64::from(outcome.status >= 400);
-        let offset = self.offset(began);
         let totals = &mut self.totals;
         totals.latencies.saturating_record(nanoseconds);
         totals.latency.add(latency);
@@ -251,6 +247,7 @@ impl Recorder {
             *count += 1;
         }
         if totals.samples.len() < self.samples {
+            let offset = began.saturating_duration_since(self.begin);
             totals.samples.push(Sample { offset, latency, stages: outcome.stages, status: outcome.status });
         }
     }

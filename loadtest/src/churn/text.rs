@@ -17,7 +17,9 @@ pub fn text(report: &Report) -> String {
 fn write(to: &mut String, report: &Report) -> fmt::Result {
     writeln!(to, "\nChanges:\t{} of {} routes", report.changes.len(), report.routes)?;
     let effects = report.effects();
-    writeln!(to, "  From change to effect:")?;
+    if !effects.is_empty() {
+        writeln!(to, "  From change to effect:")?;
+    }
     for percent in PERCENTILES {
         if let Some(time) = order::percentile(&effects, percent) {
             writeln!(to, "  {percent}% in {}", milliseconds(time))?;

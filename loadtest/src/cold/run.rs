@@ -8,6 +8,9 @@ use crate::plan::{Arrivals, End, Load, Plan};
 use crate::prepared::PlanError;
 use crate::run::{self, Stop};
 
+/// Requests a second that are all due at once: one a nanosecond.
+const AT_ONCE: f64 = 1e9;
+
 /// How often a rest looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -24,7 +27,8 @@ pub struct Bursts {
     pub idle: Duration,
 }
 
-/// Sends bursts of what `plan` asks, each request on a connection or a stream of its own, and tells `watch` of each.
+/// Sends bursts of what `plan` asks, requests that wait each on a connection or a stream of its own, and tells `watch`
+/// of each.
 ///
 /// Blocks. Load, end and connections of the plan are those of the bursts.
 ///
@@ -54,12 +58,10 @@ pub fn run(mut plan: Plan, asked: Bursts, stop: &Stop, mut watch: impl FnMut(&Bu
     Ok(report)
 }
 
+/// Times that do not depend on answers, so that a burst that takes long to be sent does not look shorter.
 fn load(asked: Bursts) -> Load {
-    if asked.over.is_zero() {
-        return Load::Closed { each: None };
-    }
     #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below 2^53")]
-    let rate = asked.requests as f64 / asked.over.as_secs_f64();
+    let rate = if asked.over.is_zero() { AT_ONCE } else { asked.requests as f64 / asked.over.as_secs_f64() };
     Load::Open { rate, arrivals: Arrivals::Constant }
 }
 

@@ -25,8 +25,10 @@ fn write(to: &mut String, report: &Report) -> fmt::Result {
         self::burst(to, burst)?;
         burst.messages.iter().for_each(|(message, count)| *messages.entry(message).or_default() += count);
     }
-    writeln!(to, "\nTime to first byte of good answers:")?;
     let first_bytes = report.first_bytes();
+    if !first_bytes.is_empty() {
+        writeln!(to, "\nTime to first byte of good answers:")?;
+    }
     for percent in PERCENTILES {
         if let Some(time) = order::percentile(&first_bytes, percent) {
             writeln!(to, "  {percent}% in {} secs", seconds(time))?;

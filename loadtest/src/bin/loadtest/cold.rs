@@ -15,7 +15,7 @@ use crate::{exit, flags, plan, stop_on_interrupt, usage};
 
 /// Bursts at a route that sleeps: what is held, and when it is answered.
 ///
-/// Every request has a connection, or a stream, of its own. Times are those to the first byte of good answers.
+/// Requests that wait have a connection, or a stream, each. Times are those to the first byte of good answers.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest cold", version, max_term_width = 120)]
 struct Args {
