@@ -18,10 +18,13 @@
 //! # }
 //! ```
 
+pub mod churn;
 mod client;
+pub mod cold;
 mod connection;
 mod failure;
 mod names;
+mod order;
 mod pace;
 mod plan;
 mod prepared;
@@ -39,10 +42,10 @@ pub use failure::Kind;
 pub use names::Names;
 pub use plan::{Arrivals, End, Load, Plan, Request, Shares, ToldBy, Trust, Work};
 pub use prepared::PlanError;
-pub use record::{Bounds, Sample, Stages};
+pub use record::{Bounds, Lost, Sample, Stages};
 pub use report::Report;
 pub use run::{Stop, run};
 pub use series::Second;
 pub use shares::{BadShare, Judged, Share};
 pub use target::{BadUrl, Target};
-pub use thresholds::{BadThreshold, Missed, Threshold};
+pub use thresholds::{BadThreshold, Figure, Metric, Missed, Threshold, Unit};

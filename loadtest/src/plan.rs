@@ -45,7 +45,7 @@ pub struct Plan {
     pub redirects: bool,
     /// Which backend answered, where that is to be told.
     pub shares: Option<Shares>,
-    /// How many requests are kept one by one, for [`crate::Report::samples`].
+    /// How many requests are kept one by one, for [`crate::Report::samples`] and [`crate::Report::lost`] each.
     pub samples: usize,
 }
 

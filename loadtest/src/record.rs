@@ -64,6 +64,17 @@ pub struct Sample {
     pub status: u16,
 }
 
+/// One request without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// When it was to begin, from the beginning of the run.
+    pub offset: Duration,
+    /// How long it was until it had failed.
+    pub after: Duration,
+    /// Why.
+    pub kind: Kind,
+}
+
 /// A request that was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -127,6 +138,7 @@ pub(crate) struct Totals {
     pub(crate) messages: BTreeMap<String, u64>,
     pub(crate) backends: Vec<u64>,
     pub(crate) samples: Vec<Sample>,
+    pub(crate) lost: Vec<Lost>,
 }
 
 impl Totals {
@@ -141,6 +153,7 @@ impl Totals {
             messages: BTreeMap::new(),
             backends: vec![0; backends],
             samples: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -160,6 +173,7 @@ impl Totals {
             self.message(message, count);
         }
         self.samples.extend(other.samples);
+        self.lost.extend(other.lost);
     }
 
     fn message(&mut self, message: String, count: u64) {
@@ -206,6 +220,11 @@ impl Recorder {
             Ok(outcome) => self.answered(began, now, &outcome),
             Err(failure) => {
                 self.slice.errors += 1;
+                if self.totals.lost.len() < self.samples {
+                    let offset = began.saturating_duration_since(self.begin);
+                    let after = now.saturating_duration_since(began);
+                    self.totals.lost.push(Lost { offset, after, kind: failure.kind });
+                }
                 self.totals.failed(failure);
             }
         }

@@ -39,6 +39,17 @@ impl Stop {
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
+
+    /// Returns once that has been asked for.
+    pub(crate) async fn wait(&self) {
+        // The sender is this very object.
+        drop(self.0.subscribe().wait_for(|stopped| *stopped).await);
+    }
+
+    /// Whether that has been asked for.
+    pub fn stopped(&self) -> bool {
+        *self.0.borrow()
+    }
 }
 
 /// Runs a plan to its end and tells `watch` about every second once it is over.

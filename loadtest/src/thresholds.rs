@@ -2,30 +2,68 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::report::Report;
 use crate::time;
 
+/// A figure of a report that can have a bound.
+pub trait Figure: Copy {
+    /// What it is a figure of.
+    type Report;
+
+    /// The names of all of them, for whoever writes one that is none.
+    const NAMES: &'static str;
+
+    /// The figure of this name.
+    fn named(name: &str) -> Option<Self>;
+
+    /// What it is counted in.
+    fn unit(self) -> Unit;
+
+    /// What a report tells, in seconds where it is a time; `None` when it tells nothing, which misses every bound.
+    fn of(self, report: &Self::Report) -> Option<f64>;
+}
+
+/// What a figure is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Written with its unit, as in `10ms`.
+    Time,
+    /// With or without a percent sign.
+    Percent,
+    /// Answers a second.
+    Rate,
+    /// A number.
+    Count,
+}
+
 /// A bound of one figure.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Threshold {
+pub struct Threshold<F = Metric> {
     text: String,
-    metric: Metric,
+    figure: F,
     comparison: Comparison,
-    /// In the metric's unit; seconds for latencies.
+    /// In the figure's unit; seconds for times.
     bound: f64,
 }
 
+/// Figures of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Metric {
+pub enum Metric {
+    /// Latency that so many percent of the answers kept to.
     Percentile(f64),
+    /// Mean latency.
     Mean,
+    /// The longest latency.
     Max,
     /// Requests without a good answer.
     Errors,
     /// The same in percent of all.
     ErrorRate,
+    /// Answers a second.
     Rate,
+    /// All requests.
     Requests,
 }
 
@@ -41,20 +79,22 @@ enum Comparison {
 /// A threshold that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "threshold {0}: write a figure (p50, p99.9, mean, max, errors, error-rate, rate, requests), one of < <= = >= >, \
-     and a number; a latency has a unit, as in p99<10ms"
+    "threshold {text}: write a figure ({names}), one of < <= = >= >, and a number; a time has a unit, as in p99<10ms"
 )]
-pub struct BadThreshold(String);
+pub struct BadThreshold {
+    text: String,
+    names: &'static str,
+}
 
-impl FromStr for Threshold {
+impl<F: Figure> FromStr for Threshold<F> {
     type Err = BadThreshold;
 
     fn from_str(text: &str) -> Result<Self, BadThreshold> {
-        parse(text).ok_or_else(|| BadThreshold(text.to_owned()))
+        parse(text).ok_or_else(|| BadThreshold { text: text.to_owned(), names: F::NAMES })
     }
 }
 
-fn parse(text: &str) -> Option<Threshold> {
+fn parse<F: Figure>(text: &str) -> Option<Threshold<F>> {
     let (at, sign) = text.match_indices(['<', '=', '>']).next()?;
     let (name, rest) = (text[..at].trim(), &text[at + 1..]);
     let (comparison, value) = match (sign, rest.strip_prefix('=')) {
@@ -64,29 +104,61 @@ fn parse(text: &str) -> Option<Threshold> {
         (">", None) => (Comparison::More, rest),
         (_, value) => (Comparison::Equal, value.unwrap_or(rest)),
     };
-    let metric = metric(name)?;
+    let figure = F::named(name)?;
     let value = value.trim();
-    let bound = match metric {
-        Metric::Percentile(_) | Metric::Mean | Metric::Max => time::parse(value)?.as_secs_f64(),
-        Metric::ErrorRate => value.trim_end_matches('%').parse().ok()?,
-        Metric::Errors | Metric::Rate | Metric::Requests => value.parse().ok()?,
+    let bound = match figure.unit() {
+        Unit::Time => time::parse(value)?.as_secs_f64(),
+        Unit::Percent => value.trim_end_matches('%').parse().ok()?,
+        Unit::Rate | Unit::Count => value.parse().ok()?,
     };
-    bound.is_finite().then(|| Threshold { text: text.to_owned(), metric, comparison, bound })
+    bound.is_finite().then(|| Threshold { text: text.to_owned(), figure, comparison, bound })
 }
 
-fn metric(name: &str) -> Option<Metric> {
-    Some(match name {
-        "mean" => Metric::Mean,
-        "max" => Metric::Max,
-        "errors" => Metric::Errors,
-        "error-rate" => Metric::ErrorRate,
-        "rate" => Metric::Rate,
-        "requests" => Metric::Requests,
-        _ => {
-            let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
-            Metric::Percentile(Some(percent).filter(|percent| (0.0..=100.0).contains(percent))?)
+/// The number of a percentile's name, as in `p99.9`.
+pub(crate) fn percentile(name: &str) -> Option<f64> {
+    let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
+    Some(percent).filter(|percent| (0.0..=100.0).contains(percent))
+}
+
+impl Figure for Metric {
+    type Report = Report;
+
+    const NAMES: &'static str = "p50, p99.9, mean, max, errors, error-rate, rate, requests";
+
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "mean" => Self::Mean,
+            "max" => Self::Max,
+            "errors" => Self::Errors,
+            "error-rate" => Self::ErrorRate,
+            "rate" => Self::Rate,
+            "requests" => Self::Requests,
+            _ => Self::Percentile(percentile(name)?),
+        })
+    }
+
+    fn unit(self) -> Unit {
+        match self {
+            Self::Percentile(_) | Self::Mean | Self::Max => Unit::Time,
+            Self::ErrorRate => Unit::Percent,
+            Self::Rate => Unit::Rate,
+            Self::Errors | Self::Requests => Unit::Count,
         }
-    })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below 2^53")]
+    fn of(self, report: &Report) -> Option<f64> {
+        let latency = |time: Duration| (report.answered() > 0).then_some(time.as_secs_f64());
+        match self {
+            Self::Percentile(percent) => latency(report.percentile(percent)),
+            Self::Mean => latency(report.mean()),
+            Self::Max => latency(report.latency.max),
+            Self::Errors => Some(report.errors() as f64),
+            Self::ErrorRate => Some(100.0 * report.errors() as f64 / report.requests().max(1) as f64),
+            Self::Rate => Some(report.rate()),
+            Self::Requests => Some(report.requests() as f64),
+        }
+    }
 }
 
 /// A threshold that was not kept to.
@@ -104,26 +176,14 @@ impl fmt::Display for Missed {
     }
 }
 
-impl Threshold {
+impl<F: Figure> Threshold<F> {
     /// Compares a run with it.
     ///
     /// # Errors
     /// When the run missed it; a run without any answer misses every latency.
-    pub fn check(&self, report: &Report) -> Result<(), Missed> {
-        let latency = report.answered() > 0;
-        #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below 2^53")]
-        let seen = match self.metric {
-            Metric::Percentile(_) | Metric::Mean | Metric::Max if !latency => {
-                return Err(Missed { threshold: self.text.clone(), seen: "no answers".to_owned() });
-            }
-            Metric::Percentile(percent) => report.percentile(percent).as_secs_f64(),
-            Metric::Mean => report.mean().as_secs_f64(),
-            Metric::Max => report.latency.max.as_secs_f64(),
-            Metric::Errors => report.errors() as f64,
-            Metric::ErrorRate => 100.0 * report.errors() as f64 / report.requests().max(1) as f64,
-            Metric::Rate => report.rate(),
-            Metric::Requests => report.requests() as f64,
-        };
+    pub fn check(&self, report: &F::Report) -> Result<(), Missed> {
+        let missed = |seen: String| Missed { threshold: self.text.clone(), seen };
+        let seen = self.figure.of(report).ok_or_else(|| missed("no answers".to_owned()))?;
         let kept = match self.comparison {
             Comparison::Less => seen < self.bound,
             Comparison::AtMost => seen <= self.bound,
@@ -131,15 +191,17 @@ impl Threshold {
             Comparison::AtLeast => seen >= self.bound,
             Comparison::More => seen > self.bound,
         };
-        if kept { Ok(()) } else { Err(Missed { threshold: self.text.clone(), seen: self.with_unit(seen) }) }
+        if kept { Ok(()) } else { Err(missed(self.figure.unit().tell(seen))) }
     }
+}
 
-    fn with_unit(&self, seen: f64) -> String {
-        match self.metric {
-            Metric::Percentile(_) | Metric::Mean | Metric::Max => format!("{:.3} ms", seen * 1000.0),
-            Metric::ErrorRate => format!("{seen:.4} %"),
-            Metric::Rate => format!("{seen:.1} requests/s"),
-            Metric::Errors | Metric::Requests => format!("{seen}"),
+impl Unit {
+    fn tell(self, seen: f64) -> String {
+        match self {
+            Self::Time => format!("{:.3} ms", seen * 1000.0),
+            Self::Percent => format!("{seen:.4} %"),
+            Self::Rate => format!("{seen:.1} requests/s"),
+            Self::Count => format!("{seen}"),
         }
     }
 }

@@ -38,19 +38,32 @@ impl Http1 {
         Arc::clone(&self.prepared)
     }
 
-    /// Puts a request together; the one before will do where there is nothing to draw.
+    /// Asks this host from now on, where the plan draws neither hosts nor paths.
+    pub(crate) fn ask(&mut self, host: &str) {
+        self.put_together(Some(host));
+    }
+
+    /// Makes the next request; the one before will do where there is nothing to draw.
     fn prepare(&mut self) {
         let (hosts, paths) = (&self.prepared.plan.request.hosts, &self.prepared.plan.request.paths);
-        if !self.request.is_empty() && hosts.only().is_some() && paths.only().is_some() {
-            return;
+        if self.request.is_empty() || hosts.only().is_none() || paths.only().is_none() {
+            self.put_together(None);
         }
+    }
+
+    /// Puts a request together, for a host of the plan's if none is given.
+    fn put_together(&mut self, host: Option<&str>) {
+        let (hosts, paths) = (&self.prepared.plan.request.hosts, &self.prepared.plan.request.paths);
         let random = &mut self.local.random.borrow_mut();
         let [first, second, third] = &self.prepared.pieces;
         self.request.clear();
         self.request.extend_from_slice(first);
         paths.draw(&mut self.request, random);
         self.request.extend_from_slice(second);
-        hosts.draw(&mut self.request, random);
+        match host {
+            Some(host) => self.request.extend_from_slice(host.as_bytes()),
+            None => hosts.draw(&mut self.request, random),
+        }
         self.request.extend_from_slice(third);
     }
 

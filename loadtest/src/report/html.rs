@@ -14,18 +14,23 @@ const STYLE: &str = "body{font:15px/1.5 sans-serif;max-width:960px;margin:2em au
     svg{width:100%;font:12px sans-serif}.grid{stroke:#ddd;fill:none}.x{text-anchor:middle;fill:#555}\
     .y{text-anchor:end;fill:#555}.bad{color:#b00}pre{background:#f6f6f6;padding:1em;overflow:auto}";
 
-/// The page.
-pub fn text(report: &Report) -> String {
-    let title = format!("loadtest {}", escape(&report.target));
+/// A page of its own, with a title and sections below it.
+pub(crate) fn page(title: &str, top: &str, sections: &[(&str, String)]) -> String {
+    let title = escape(title);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
-         <style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{}",
-        figures(report)
+         <style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{top}"
     );
-    let mut section = |title: &str, content: &str| {
+    for (title, content) in sections {
         let _ = writeln!(page, "<h2>{title}</h2>\n{content}");
-    };
-    section("Latency by percentile", &by_percentile(report).svg());
+    }
+    page.push_str("</body></html>\n");
+    page
+}
+
+/// The page.
+pub fn text(report: &Report) -> String {
+    let mut sections = vec![("Latency by percentile", by_percentile(report).svg())];
     let all = report.series.as_slice();
     // The last second is cut short, and would look like a fall.
     let whole = if let [whole @ .., _] = all
@@ -36,18 +41,22 @@ pub fn text(report: &Report) -> String {
         all
     };
     let rate = line("requests", "#06c", whole, |second| number(second.requests));
-    section("Rate", &over_time("requests in each second", vec![rate]));
+    sections.push(("Rate", over_time("requests in each second", vec![rate])));
     let p50 = line("p50", "#06c", whole, |second| milliseconds(second.p50));
     let p99 = line("p99", "#c60", whole, |second| milliseconds(second.p99));
-    section("Latency over time", &over_time("latency, ms", vec![p50, p99]));
+    sections.push(("Latency over time", over_time("latency, ms", vec![p50, p99])));
     let errors = line("errors", "#b00", all, |second| number(second.errors));
-    section("Errors", &over_time("errors in each second", vec![errors]));
+    sections.push(("Errors", over_time("errors in each second", vec![errors])));
     if !report.shares.is_empty() {
-        section("Shares", &shares(&report.shares));
+        sections.push(("Shares", shares(&report.shares)));
     }
-    section("Summary", &format!("<pre>{}</pre>", escape(hey::text(report).trim())));
-    page.push_str("</body></html>\n");
-    page
+    sections.push(("Summary", preformatted(&hey::text(report))));
+    page(&format!("loadtest {}", report.target), &figures(report), &sections)
+}
+
+/// A text as it is printed on a terminal.
+pub(crate) fn preformatted(text: &str) -> String {
+    format!("<pre>{}</pre>", escape(text.trim()))
 }
 
 fn figures(report: &Report) -> String {

@@ -4,7 +4,7 @@ pub mod csv;
 pub mod hey;
 pub mod html;
 pub mod json;
-mod plot;
+pub(crate) mod plot;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 
 use crate::failure::Kind;
 use crate::plan::{Load, Plan};
-use crate::record::{Bounds, Sample, Totals};
+use crate::record::{Bounds, Lost, Sample, Totals};
 use crate::series::Second;
 use crate::shares::{self, Judged};
 
@@ -45,8 +45,10 @@ pub struct Report {
     pub series: Vec<Second>,
     /// Parts of the answers by backend, where they were expected.
     pub shares: Vec<Judged>,
-    /// Requests one by one, as many as the plan asked for.
+    /// Answered requests one by one, as many as the plan asked for.
     pub samples: Vec<Sample>,
+    /// The same of requests without an answer.
+    pub lost: Vec<Lost>,
     latencies: Histogram<u64>,
 }
 
@@ -71,6 +73,7 @@ impl Report {
             series,
             shares: shares.unwrap_or_default(),
             samples: totals.samples,
+            lost: totals.lost,
             latencies: totals.latencies,
         }
     }

@@ -12,22 +12,22 @@ const MARGIN: (f64, f64, f64, f64) = (80.0, 16.0, 24.0, 40.0);
 const STEPS: f64 = 5.0;
 
 /// Points joined by a line.
-pub(super) struct Line {
-    pub(super) name: &'static str,
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
     /// A colour of CSS.
-    pub(super) colour: &'static str,
-    pub(super) points: Vec<(f64, f64)>,
+    pub(crate) colour: &'static str,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// Lines over one pair of axes.
-pub(super) struct Plot {
+pub(crate) struct Plot {
     /// What the horizontal axis tells.
-    pub(super) x: &'static str,
+    pub(crate) x: &'static str,
     /// What the vertical one does, with its unit.
-    pub(super) y: &'static str,
+    pub(crate) y: &'static str,
     /// Marks of the horizontal axis; the first and the last are its ends.
-    pub(super) ticks: Vec<(f64, String)>,
-    pub(super) lines: Vec<Line>,
+    pub(crate) ticks: Vec<(f64, String)>,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// The least round number that is not below `most`: 1, 2 or 5 and zeros.
@@ -41,16 +41,21 @@ fn round_up(most: f64) -> f64 {
 }
 
 /// Marks of whole seconds up to `last`, about ten at most.
-pub(super) fn seconds(last: f64) -> Vec<(f64, String)> {
+pub(crate) fn seconds(last: f64) -> Vec<(f64, String)> {
     let last = last.max(1.0);
     let step = (last / 10.0).ceil();
     let marks = (0..10).map(|mark| f64::from(mark) * step).take_while(|mark| *mark < last - step / 2.0);
     marks.chain([last]).map(|mark| (mark, number(mark))).collect()
 }
 
+/// The ends of so many seconds and four marks between them.
+pub(crate) fn marks(last: f64) -> Vec<(f64, String)> {
+    (0..=5).map(|mark| f64::from(mark) / STEPS * last).map(|mark| (mark, number(mark))).collect()
+}
+
 impl Plot {
     /// The plot as an element of a page.
-    pub(super) fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let most = self.lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y).fold(0.0, f64::max);
         let top = round_up(most);
         let (width, height) = SIZE;

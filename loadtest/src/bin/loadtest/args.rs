@@ -10,9 +10,7 @@ use net_pingora_loadtest::{Share, Target, Threshold, time};
 ///
 /// The flags of hey mean what they mean in hey. Flags may be written with one dash or two.
 #[derive(Debug, Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "flags")]
-#[command(name = "loadtest", version, max_term_width = 120)]
-#[command(after_help = "loadtest compare --help: measure proxies beside each other")]
+#[command(name = "loadtest", version, max_term_width = 120, after_help = COMMANDS)]
 pub(crate) struct Args {
     /// What to ask: http://, https://, ws:// or wss://
     pub(crate) url: Target,
@@ -45,6 +43,37 @@ pub(crate) struct Args {
     #[arg(short, default_value_t = 20.0, value_name = "SECONDS", help_heading = LOAD)]
     pub(crate) t: f64,
 
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+
+    /// In place of the summary: csv, a line for each request
+    #[arg(short = 'o', value_name = "FORM", help_heading = OUTPUT)]
+    pub(crate) output: Option<Output>,
+    /// Write all figures as JSON; - is standard output, in place of the summary
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(crate) json: Option<String>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(crate) html: Option<String>,
+    /// What the run must keep to, as in 'p99<10ms', 'errors=0', 'rate>1000'; may be repeated
+    #[arg(long = "threshold", value_name = "BOUND", help_heading = OUTPUT)]
+    pub(crate) thresholds: Vec<Threshold>,
+    /// The part of the answers a backend must give, judged at 99.9 %; may be repeated
+    #[arg(long = "share", value_name = "NAME=PERCENT", help_heading = OUTPUT)]
+    pub(crate) shares: Vec<Share>,
+    /// The header that names the backend
+    #[arg(long, value_name = "HEADER", requires = "shares", help_heading = OUTPUT)]
+    pub(crate) share_header: Option<http::HeaderName>,
+    /// The body has the backend's name in it
+    #[arg(long, conflicts_with = "share_header", requires = "shares", help_heading = OUTPUT)]
+    pub(crate) share_body: bool,
+}
+
+/// What requests say.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RequestArgs {
     /// Method
     #[arg(short, default_value = "GET", value_name = "METHOD", help_heading = REQUEST)]
     pub(crate) m: String,
@@ -87,7 +116,12 @@ pub(crate) struct Args {
     /// How many numbers there are, from 0
     #[arg(long, value_name = "COUNT", requires = "path_pattern", help_heading = REQUEST)]
     pub(crate) path_count: Option<u32>,
+}
 
+/// How requests are carried.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
+pub(crate) struct ProtocolArgs {
     /// HTTP/2: by ALPN with https://, by prior knowledge with http://
     #[arg(long = "h2", visible_alias = "h2c", conflicts_with = "grpc", help_heading = PROTOCOL)]
     pub(crate) h2: bool,
@@ -121,29 +155,13 @@ pub(crate) struct Args {
     /// Do not follow redirects
     #[arg(long, help_heading = PROTOCOL)]
     pub(crate) disable_redirects: bool,
-
-    /// In place of the summary: csv, a line for each request
-    #[arg(short = 'o', value_name = "FORM", help_heading = OUTPUT)]
-    pub(crate) output: Option<Output>,
-    /// Write all figures as JSON; - is standard output, in place of the summary
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub(crate) json: Option<String>,
-    /// Write a page with plots
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub(crate) html: Option<String>,
-    /// What the run must keep to, as in 'p99<10ms', 'errors=0', 'rate>1000'; may be repeated
-    #[arg(long = "threshold", value_name = "BOUND", help_heading = OUTPUT)]
-    pub(crate) thresholds: Vec<Threshold>,
-    /// The part of the answers a backend must give, judged at 99.9 %; may be repeated
-    #[arg(long = "share", value_name = "NAME=PERCENT", help_heading = OUTPUT)]
-    pub(crate) shares: Vec<Share>,
-    /// The header that names the backend
-    #[arg(long, value_name = "HEADER", requires = "shares", help_heading = OUTPUT)]
-    pub(crate) share_header: Option<http::HeaderName>,
-    /// The body has the backend's name in it
-    #[arg(long, conflicts_with = "share_header", requires = "shares", help_heading = OUTPUT)]
-    pub(crate) share_body: bool,
 }
+
+const COMMANDS: &str = "Commands with flags of their own, each with --help:
+  loadtest cold   bursts at a route that sleeps
+  loadtest churn  routes that change under load
+  loadtest compare
+                  proxies beside each other";
 
 const LOAD: &str = "Load";
 const REQUEST: &str = "Request";
@@ -166,6 +184,6 @@ pub(crate) enum Output {
     Csv,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     time::parse(text).ok_or_else(|| "write a number with a unit, as in 10s, 1m30s or 500ms".to_owned())
 }

@@ -2,13 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{ArgAction, CommandFactory};
+use clap::{ArgAction, Command};
 
-use super::args::Args;
-
-/// The command line as clap reads it: long flags with two dashes, short ones with one.
-pub(crate) fn normal(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let command = Args::command();
+/// The command line of `command` as clap reads it: long flags with two dashes, short ones with one.
+pub(crate) fn normal(command: &Command, arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments = arguments.into_iter();
     let mut normal: Vec<OsString> = arguments.next().into_iter().collect();
     while let Some(argument) = arguments.next() {
@@ -53,7 +50,10 @@ fn split(argument: &OsStr) -> Option<(&str, Option<&str>)> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::args::Args;
 
     #[test]
     fn flags_are_read_with_one_dash_or_two() {
@@ -68,7 +68,8 @@ mod tests {
         ];
         for (line, wanted) in cases {
             let line = ["loadtest"].into_iter().chain(line.split(' ')).map(OsString::from);
-            let read: Vec<String> = normal(line).into_iter().skip(1).map(|word| word.into_string().unwrap()).collect();
+            let read: Vec<String> =
+                normal(&Args::command(), line).into_iter().skip(1).map(|word| word.into_string().unwrap()).collect();
             assert_eq!(read.join(" "), wanted);
         }
     }

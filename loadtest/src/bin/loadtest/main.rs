@@ -1,19 +1,24 @@
 //! The command: arguments in, a plan run, a report printed and judged.
 
 mod args;
+mod churn;
+mod cold;
 mod compare;
 mod flags;
+mod output;
 mod plan;
 mod progress;
 
-use std::io::{IsTerminal, Write};
+use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use net_pingora_loadtest::{PlanError, Report, Stop, report, run};
 
 use self::args::{Args, Output};
+use self::output::texts;
 use self::progress::Progress;
 
 /// Something the run was to keep to was missed, or it could not be run.
@@ -23,10 +28,17 @@ const MISSED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|first| first == "compare") {
-        return compare::main(std::env::args_os().skip(1));
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    match arguments.get(1).and_then(|first| first.to_str()) {
+        Some("churn") => churn::main(arguments.drain(1..)),
+        Some("compare") => compare::main(arguments.drain(1..)),
+        Some("cold") => cold::main(arguments.drain(1..)),
+        _ => load(arguments),
     }
-    let args = Args::parse_from(flags::normal(std::env::args_os()));
+}
+
+fn load(arguments: Vec<OsString>) -> ExitCode {
+    let args = Args::parse_from(flags::normal(&Args::command(), arguments));
     let plan = match plan::plan(&args) {
         Ok(plan) => plan,
         Err(error) => return usage(&error),
@@ -43,10 +55,17 @@ fn main() -> ExitCode {
     if progress.is_some() {
         Progress::clear();
     }
-    let told = ran.and_then(|report| tell(&args, &report).map(|()| report));
-    match told {
-        Ok(report) if judge(&args, &report) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(MISSED),
+    exit(ran.and_then(|report| {
+        tell(&args, &report)?;
+        Ok(judge(&args, &report))
+    }))
+}
+
+/// How the command ends: whether all bounds were kept, or why it could not be run.
+fn exit(kept: anyhow::Result<bool>) -> ExitCode {
+    match kept {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(MISSED),
         Err(error) if error.downcast_ref::<PlanError>().is_some_and(|error| !matches!(error, PlanError::Thread(_))) => {
             usage(&error)
         }
@@ -81,38 +100,22 @@ fn stop_on_interrupt(stop: &Stop) -> anyhow::Result<()> {
 
 /// Writes all texts that were asked for.
 fn tell(args: &Args, report: &Report) -> anyhow::Result<()> {
-    let json_to_stdout = args.json.as_deref() == Some("-");
-    if args.output == Some(Output::Csv) {
-        put("-", &report::csv::text(report))?;
-    } else if !json_to_stdout {
-        put("-", &report::hey::text(report))?;
-    }
-    if let Some(file) = &args.json {
-        put(file, &report::json::text(report))?;
-    }
-    if let Some(file) = &args.html {
-        put(file, &report::html::text(report))?;
-    }
-    Ok(())
-}
-
-/// Writes to a file, or to standard output for `-`.
-fn put(file: &str, text: &str) -> anyhow::Result<()> {
-    if file == "-" {
-        return std::io::stdout().lock().write_all(text.as_bytes()).context("write to standard output");
-    }
-    std::fs::write(file, text).with_context(|| format!("write {file}"))
+    let summary = || match args.output {
+        Some(Output::Csv) => report::csv::text(report),
+        None => report::hey::text(report),
+    };
+    texts(
+        args.json.as_deref(),
+        args.html.as_deref(),
+        summary,
+        || report::json::text(report),
+        || report::html::text(report),
+    )
 }
 
 /// Names what was missed; whether all was kept to.
 fn judge(args: &Args, report: &Report) -> bool {
-    let mut kept = true;
-    for threshold in &args.thresholds {
-        if let Err(missed) = threshold.check(report) {
-            eprintln!("loadtest: {missed}");
-            kept = false;
-        }
-    }
+    let mut kept = output::kept(&args.thresholds, report);
     for share in report.shares.iter().filter(|share| !share.agrees()) {
         let (from, until) = share.interval;
         let (name, percent) = (&share.name, share.percent);

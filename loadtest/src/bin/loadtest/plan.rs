@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use net_pingora_loadtest::{Arrivals, End, Load, Names, Plan, Shares, ToldBy, Trust, Work};
+use net_pingora_loadtest::{Arrivals, End, Load, Names, Plan, Shares, Target, ToldBy, Trust, Work};
 
-use super::args::{Args, Grpc, Output};
+use super::args::{Args, Grpc, Output, ProtocolArgs, RequestArgs};
 
 /// What is added to every User-Agent, as hey adds itself.
 const AGENT: &str = concat!("loadtest/", env!("CARGO_PKG_VERSION"));
@@ -18,8 +18,7 @@ const AGENT: &str = concat!("loadtest/", env!("CARGO_PKG_VERSION"));
 const SAMPLES: usize = 1_000_000;
 
 pub(crate) fn plan(args: &Args) -> anyhow::Result<Plan> {
-    let mut plan = Plan::new(args.url.clone());
-    plan.work = work(args);
+    let mut plan = asking(&args.url, &args.request, &args.protocol)?;
     plan.load = match args.rate {
         Some(rate) if args.poisson => Load::Open { rate, arrivals: Arrivals::Poisson },
         Some(rate) => Load::Open { rate, arrivals: Arrivals::Constant },
@@ -30,34 +29,56 @@ pub(crate) fn plan(args: &Args) -> anyhow::Result<Plan> {
         bail!("-n cannot be less than -c");
     }
     plan.connections = args.c;
-    plan.streams = args.streams;
     plan.threads = args.threads.unwrap_or(plan.threads);
-    let patience = Duration::try_from_secs_f64(args.t).context("-t must be a number of seconds")?;
-    plan.timeout = Some(patience).filter(|patience| !patience.is_zero());
+    plan.timeout = patience(args.t)?;
     plan.warmup = args.warmup;
-    plan.connect.clone_from(&args.connect);
-    plan.proxy = args.x.as_deref().map(|proxy| proxy.trim_start_matches("http://").trim_end_matches('/').to_owned());
-    plan.trust = match &args.ca {
-        _ if args.insecure => Trust::Anyone,
-        Some(file) => Trust::Authorities(file.clone()),
-        None => Trust::System,
-    };
-    plan.keep_alive = !args.disable_keepalive;
-    plan.redirects = !args.disable_redirects;
     plan.shares = shares(args)?;
     plan.samples = if args.output == Some(Output::Csv) { SAMPLES } else { 0 };
-    request(args, &mut plan)?;
     Ok(plan)
 }
 
-fn work(args: &Args) -> Work {
-    match args.grpc {
+/// What is asked, of whom and by which protocol; when is left to the caller.
+pub(crate) fn asking(url: &Target, request: &RequestArgs, protocol: &ProtocolArgs) -> anyhow::Result<Plan> {
+    let mut plan = Plan::new(url.clone());
+    plan.work = match protocol.grpc {
         Some(Grpc::Unary) => Work::GrpcUnary,
         Some(Grpc::Stream) => Work::GrpcStream,
-        None if args.h2 => Work::Http2,
-        None if args.url.websocket => Work::WebSocket,
+        None if protocol.h2 => Work::Http2,
+        None if url.websocket => Work::WebSocket,
         None => Work::Http1,
+    };
+    plan.streams = protocol.streams;
+    plan.connect.clone_from(&protocol.connect);
+    plan.proxy =
+        protocol.x.as_deref().map(|proxy| proxy.trim_start_matches("http://").trim_end_matches('/').to_owned());
+    plan.trust = match &protocol.ca {
+        _ if protocol.insecure => Trust::Anyone,
+        Some(file) => Trust::Authorities(file.clone()),
+        None => Trust::System,
+    };
+    plan.keep_alive = !protocol.disable_keepalive;
+    plan.redirects = !protocol.disable_redirects;
+    plan.request.method = request.m.to_ascii_uppercase().parse::<Method>().context("-m must be a method")?;
+    plan.request.headers = headers(request, protocol)?;
+    // In place of one -H would give, as hey's -host is.
+    if let Some(host) = plan.request.headers.remove(header::HOST) {
+        plan.request.hosts = Names::One(host.to_str().context("-H Host")?.to_owned());
     }
+    if let Some(hosts) = hosts(request)? {
+        plan.request.hosts = hosts;
+    }
+    if let (Some(pattern), Some(count)) = (&request.path_pattern, request.path_count) {
+        let paths = Names::pattern(pattern, count);
+        plan.request.paths = paths.context("--path-pattern needs {} and --path-count at least 1")?;
+    }
+    plan.request.body = body(request, protocol, plan.work)?;
+    Ok(plan)
+}
+
+/// How long a request may take; 0 is for ever.
+pub(crate) fn patience(seconds: f64) -> anyhow::Result<Option<Duration>> {
+    let patience = Duration::try_from_secs_f64(seconds).context("-t must be a number of seconds")?;
+    Ok(Some(patience).filter(|patience| !patience.is_zero()))
 }
 
 fn shares(args: &Args) -> anyhow::Result<Option<Shares>> {
@@ -70,27 +91,8 @@ fn shares(args: &Args) -> anyhow::Result<Option<Shares>> {
     Ok(Some(Shares { told_by, expected: args.shares.clone() }))
 }
 
-fn request(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
-    let request = &mut plan.request;
-    request.method = args.m.to_ascii_uppercase().parse::<Method>().context("-m must be a method")?;
-    request.headers = headers(args)?;
-    // In place of one -H would give, as hey's -host is.
-    if let Some(host) = request.headers.remove(header::HOST) {
-        request.hosts = Names::One(host.to_str().context("-H Host")?.to_owned());
-    }
-    if let Some(hosts) = hosts(args)? {
-        request.hosts = hosts;
-    }
-    if let (Some(pattern), Some(count)) = (&args.path_pattern, args.path_count) {
-        request.paths =
-            Names::pattern(pattern, count).context("--path-pattern needs {} and --path-count at least 1")?;
-    }
-    request.body = body(args, plan.work)?;
-    Ok(())
-}
-
-fn hosts(args: &Args) -> anyhow::Result<Option<Names>> {
-    if let Some(file) = &args.hosts {
+fn hosts(request: &RequestArgs) -> anyhow::Result<Option<Names>> {
+    if let Some(file) = &request.hosts {
         let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
         let hosts: Vec<String> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
@@ -99,33 +101,33 @@ fn hosts(args: &Args) -> anyhow::Result<Option<Names>> {
         }
         return Ok(Some(Names::List(hosts)));
     }
-    if let (Some(pattern), Some(count)) = (&args.host_pattern, args.host_count) {
+    if let (Some(pattern), Some(count)) = (&request.host_pattern, request.host_count) {
         let hosts = Names::pattern(pattern, count);
         return Ok(Some(hosts.context("--host-pattern needs {} and --host-count at least 1")?));
     }
-    Ok(args.host.clone().map(Names::One))
+    Ok(request.host.clone().map(Names::One))
 }
 
 /// Headers in hey's order of precedence.
-fn headers(args: &Args) -> anyhow::Result<HeaderMap> {
+fn headers(request: &RequestArgs, protocol: &ProtocolArgs) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let mut set = |name: HeaderName, value: &str| -> anyhow::Result<()> {
         let value = HeaderValue::from_str(value).with_context(|| format!("header {name}: {value:?}"))?;
         headers.insert(name, value);
         Ok(())
     };
-    set(header::CONTENT_TYPE, &args.content_type)?;
-    if !args.disable_compression {
+    set(header::CONTENT_TYPE, &request.content_type)?;
+    if !protocol.disable_compression {
         set(header::ACCEPT_ENCODING, "gzip")?;
     }
-    if let Some(user) = &args.a {
+    if let Some(user) = &request.a {
         if !user.contains(':') {
             bail!("-a: write user:password");
         }
         set(header::AUTHORIZATION, &format!("Basic {}", BASE64_STANDARD.encode(user)))?;
     }
     let mut agent = None;
-    for text in &args.headers {
+    for text in &request.headers {
         let (name, value) = text.split_once(':').with_context(|| format!("-H {text}: write 'Name: value'"))?;
         let name: HeaderName = name.trim().parse().with_context(|| format!("-H {text}: no header name"))?;
         if name == header::USER_AGENT {
@@ -133,22 +135,22 @@ fn headers(args: &Args) -> anyhow::Result<HeaderMap> {
         }
         set(name, value.trim())?;
     }
-    if let Some(accept) = &args.accept {
+    if let Some(accept) = &request.accept {
         set(header::ACCEPT, accept)?;
     }
-    let agent = args.user_agent.as_deref().or(agent);
+    let agent = request.user_agent.as_deref().or(agent);
     set(header::USER_AGENT, &agent.map_or_else(|| AGENT.to_owned(), |agent| format!("{agent} {AGENT}")))?;
     Ok(headers)
 }
 
-fn body(args: &Args, work: Work) -> anyhow::Result<Bytes> {
-    if let Some(file) = &args.body_file {
+fn body(request: &RequestArgs, protocol: &ProtocolArgs, work: Work) -> anyhow::Result<Bytes> {
+    if let Some(file) = &request.body_file {
         return Ok(std::fs::read(file).with_context(|| format!("read {}", file.display()))?.into());
     }
-    if let Some(size) = args.message_size {
+    if let Some(size) = protocol.message_size {
         return Ok(message(size, work));
     }
-    Ok(args.d.clone().unwrap_or_default().into())
+    Ok(request.d.clone().unwrap_or_default().into())
 }
 
 /// A message of so many bytes; for gRPC it is valid protobuf, with the text in field 1, where its size allows.
@@ -183,14 +185,14 @@ fn varint(mut number: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
     use crate::flags;
 
     fn read(line: &str) -> anyhow::Result<Plan> {
         let words = ["loadtest"].into_iter().chain(line.split(' ')).map(Into::into);
-        plan(&Args::try_parse_from(flags::normal(words))?)
+        plan(&Args::try_parse_from(flags::normal(&Args::command(), words))?)
     }
 
     #[test]
