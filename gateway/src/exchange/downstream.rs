@@ -24,7 +24,7 @@ use crate::wire::Unsent;
 const CLIENT_LEFT: u16 = 499;
 
 /// Bytes of responses that a client may leave unsent by one part of each.
-const UNSENT: usize = 1024 * 1024;
+const UNSENT: usize = 512 * 1024;
 
 /// Bytes of a part that are worth a read.
 const LEAST_PART: usize = 4 * 1024;

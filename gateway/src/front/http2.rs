@@ -22,7 +22,7 @@ use crate::observe::metrics::Refusal;
 use crate::settings::Limits;
 
 /// Requests a connection may begin until the others have their turn.
-const TURN: usize = 8;
+const TURN: usize = 4;
 
 /// Bytes a client may send on one stream before they are forwarded ...
 const STREAM_WINDOW: u32 = 256 * 1024;
