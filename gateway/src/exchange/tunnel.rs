@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use pingora_core::protocols::Stream;
-use pingora_error::{Error, ErrorType, OrErr, Result};
+use pingora_error::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -83,25 +83,13 @@ impl Tunnel {
             }
             let deadline = self.deadline();
             let carried = tokio::select! {
-                carried = poll_fn(|cx| self.poll_carry(cx)) => carried?,
+                carried = poll_fn(|cx| poll_carry(&mut self.client, &mut self.upstream, cx)) => carried,
                 () = until(deadline), if deadline.is_some() => return self.stalled(),
             };
             if carried == 0 {
                 return Ok(());
             }
             turn += carried;
-        }
-    }
-
-    /// Carries what has come, in both directions; 0 when a party has left.
-    fn poll_carry(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<usize>> {
-        let up = self.client.poll_bring(&mut self.upstream, cx)?;
-        let down = self.upstream.poll_bring(&mut self.client, cx)?;
-        match (up, down) {
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
-            (Poll::Ready(0), _) | (_, Poll::Ready(0)) => Poll::Ready(Ok(0)),
-            (Poll::Ready(carried), Poll::Pending) | (Poll::Pending, Poll::Ready(carried)) => Poll::Ready(Ok(carried)),
-            (Poll::Ready(up), Poll::Ready(down)) => Poll::Ready(Ok(up + down)),
         }
     }
 
@@ -141,26 +129,37 @@ impl Tunnel {
     }
 }
 
+/// Carries what has come, in both directions; 0 when a party has left.
+fn poll_carry(client: &mut End, upstream: &mut End, cx: &mut task::Context<'_>) -> Poll<usize> {
+    match (client.poll_bring(upstream, cx), upstream.poll_bring(client, cx)) {
+        (Poll::Ready(0), _) | (_, Poll::Ready(0)) => Poll::Ready(0),
+        (Poll::Ready(up), Poll::Ready(down)) => Poll::Ready(up + down),
+        (Poll::Pending, either) | (either, Poll::Pending) => either,
+    }
+}
+
 impl End {
     fn new((stream, outlet): (Stream, Outlet)) -> Self {
         Self { stream, outlet, late: Waiting::default(), brought: 0 }
     }
 
-    /// Brings a part of what has come from this end to the other one, if that takes more; 0 when there will be none.
-    fn poll_bring(&mut self, to: &mut Self, cx: &mut task::Context<'_>) -> Poll<Result<usize>> {
-        ready!(to.outlet.poll_clear(cx))?;
+    /// Brings a part of what has come from this end to the other one, if that takes more; 0 when this party has left.
+    fn poll_bring(&mut self, to: &mut Self, cx: &mut task::Context<'_>) -> Poll<usize> {
+        // A party that takes no more may yet have said something: that it has left is read from it.
+        if ready!(to.outlet.poll_clear(cx)).is_err() {
+            return Poll::Pending;
+        }
         let mut space = [MaybeUninit::uninit(); PART];
         let mut part = ReadBuf::uninit(&mut space);
-        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part));
-        read.or_err(ErrorType::ReadError, "from a tunnel")?;
+        // A connection that is broken has ended as well.
+        let _ = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part));
         if !part.filled().is_empty() {
             self.brought += part.filled().len() as u64;
-            let written = ready!(Pin::new(&mut to.stream).poll_write(cx, part.filled()));
-            written.or_err(ErrorType::WriteError, "to a tunnel")?;
-            let begun = ready!(Pin::new(&mut to.stream).poll_flush(cx));
-            begun.or_err(ErrorType::WriteError, "to a tunnel")?;
+            // Every byte is taken at once; the outlet tells what has become of it.
+            let _ = ready!(Pin::new(&mut to.stream).poll_write(cx, part.filled()));
+            let _ = ready!(Pin::new(&mut to.stream).poll_flush(cx));
         }
-        Poll::Ready(Ok(part.filled().len()))
+        Poll::Ready(part.filled().len())
     }
 
     fn deadline(&mut self, pace: Pace) -> Option<Instant> {
@@ -172,5 +171,39 @@ impl End {
         if self.outlet.drain(pace).await.is_ok() {
             goodbye(self.stream, false, limit).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, join};
+
+    use super::*;
+    use crate::io::Io;
+    use crate::wire::Wire;
+
+    fn end<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static>(io: T) -> End {
+        let (wire, unsent) = Wire::new(io);
+        End::new((Box::new(Io(wire)), Outlet::Wire(unsent)))
+    }
+
+    #[tokio::test]
+    async fn what_a_party_has_said_is_carried_even_if_it_takes_no_more() {
+        const LAST: usize = 10 * PART;
+        let (ours, mut talkative) = duplex(64);
+        let (broken, gone) = duplex(64);
+        drop(gone);
+        let (mut client, mut upstream) = (end(ours), end(join(Cursor::new(vec![b'x'; LAST]), broken)));
+        let client_talks_and_listens = tokio::spawn(async move {
+            talkative.write_all(&[b'?'; 40]).await.unwrap();
+            let mut heard = vec![0; LAST];
+            talkative.read_exact(&mut heard).await.map(|_| talkative)
+        });
+        while poll_fn(|cx| poll_carry(&mut client, &mut upstream, cx)).await > 0 {}
+        client.outlet.clear().await.unwrap();
+        client_talks_and_listens.await.unwrap().unwrap();
+        assert_eq!(upstream.brought, LAST as u64);
     }
 }
