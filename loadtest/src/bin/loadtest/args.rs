@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use net_pingora_loadtest::{Share, Target, Threshold, time};
 
+use crate::output::OutputArgs;
+
 /// Load for HTTP/1.1, HTTP/2, gRPC and WebSocket, and what came of it.
 ///
 /// The flags of hey mean what they mean in hey. Flags may be written with one dash or two.
@@ -51,12 +53,8 @@ pub(crate) struct Args {
     /// In place of the summary: csv, a line for each request
     #[arg(short = 'o', value_name = "FORM", help_heading = OUTPUT)]
     pub(crate) output: Option<Output>,
-    /// Write all figures as JSON; - is standard output, in place of the summary
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub(crate) json: Option<String>,
-    /// Write a page with plots
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub(crate) html: Option<String>,
+    #[command(flatten, next_help_heading = OUTPUT)]
+    pub(crate) texts: OutputArgs,
     /// What the run must keep to, as in 'p99<10ms', 'errors=0', 'rate>1000'; may be repeated
     #[arg(long = "threshold", value_name = "BOUND", help_heading = OUTPUT)]
     pub(crate) thresholds: Vec<Threshold>,

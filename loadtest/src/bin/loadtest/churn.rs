@@ -11,7 +11,7 @@ use net_pingora_loadtest::churn::{Change, Error, Metric, Plan, Report, html, jso
 use net_pingora_loadtest::{Stop, Target, Threshold};
 
 use crate::args::duration;
-use crate::output::{kept, texts};
+use crate::output::{OutputArgs, kept};
 use crate::{exit, flags, plan, stop_on_interrupt, usage};
 
 /// Routes that change under load: how long a change takes to its effect, what fails and what is stale meanwhile.
@@ -58,12 +58,8 @@ struct Args {
     #[arg(long, default_value = "pingora.ingress.networking.knative.dev", value_name = "CLASS")]
     class: String,
 
-    /// Write all figures as JSON; - is standard output, in place of the summary
-    #[arg(long, value_name = "FILE")]
-    json: Option<String>,
-    /// Write a page with a plot
-    #[arg(long, value_name = "FILE")]
-    html: Option<String>,
+    #[command(flatten)]
+    texts: OutputArgs,
     #[arg(long = "threshold", value_name = "BOUND", help = THRESHOLDS)]
     thresholds: Vec<Threshold<Metric>>,
 }
@@ -80,13 +76,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match changed(&args, timeout) {
         Err(error) if matches!(error.downcast_ref(), Some(Error::Plan(_) | Error::Scheme(_))) => usage(&error),
         report => exit(report.and_then(|report| {
-            texts(
-                args.json.as_deref(),
-                args.html.as_deref(),
-                || text::text(&report),
-                || json::text(&report),
-                || html::text(&report),
-            )?;
+            args.texts.write(|| text::text(&report), || json::text(&report), || html::text(&report))?;
             Ok(judge(&args, &report))
         })),
     }

@@ -10,7 +10,7 @@ use net_pingora_loadtest::cold::{Bursts, Metric, Report, html, json, run, text};
 use net_pingora_loadtest::{Plan, Stop, Target, Threshold};
 
 use crate::args::{ProtocolArgs, RequestArgs, duration};
-use crate::output::{kept, texts};
+use crate::output::{OutputArgs, kept};
 use crate::{exit, flags, plan, stop_on_interrupt, usage};
 
 /// Bursts at a route that sleeps: what is held, and when it is answered.
@@ -43,12 +43,8 @@ struct Args {
     #[command(flatten)]
     protocol: ProtocolArgs,
 
-    /// Write all figures as JSON; - is standard output, in place of the summary
-    #[arg(long, value_name = "FILE")]
-    json: Option<String>,
-    /// Write a page with plots
-    #[arg(long, value_name = "FILE")]
-    html: Option<String>,
+    #[command(flatten)]
+    texts: OutputArgs,
     /// What the bursts must keep to, as in 'p99<2s', 'first<1s', 'errors=0'; may be repeated
     #[arg(long = "threshold", value_name = "BOUND")]
     thresholds: Vec<Threshold<Metric>>,
@@ -61,13 +57,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     exit(bursts_of(plan, bursts).and_then(|report| {
-        texts(
-            args.json.as_deref(),
-            args.html.as_deref(),
-            || text::text(&report),
-            || json::text(&report),
-            || html::text(&report),
-        )?;
+        args.texts.write(|| text::text(&report), || json::text(&report), || html::text(&report))?;
         Ok(kept(&args.thresholds, &report))
     }))
 }

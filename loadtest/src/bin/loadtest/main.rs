@@ -18,7 +18,6 @@ use clap::{CommandFactory, Parser};
 use net_pingora_loadtest::{PlanError, Report, Stop, report, run};
 
 use self::args::{Args, Output};
-use self::output::texts;
 use self::progress::Progress;
 
 /// Something the run was to keep to was missed, or it could not be run.
@@ -104,13 +103,7 @@ fn tell(args: &Args, report: &Report) -> anyhow::Result<()> {
         Some(Output::Csv) => report::csv::text(report),
         None => report::hey::text(report),
     };
-    texts(
-        args.json.as_deref(),
-        args.html.as_deref(),
-        summary,
-        || report::json::text(report),
-        || report::html::text(report),
-    )
+    args.texts.write(summary, || report::json::text(report), || report::html::text(report))
 }
 
 /// Names what was missed; whether all was kept to.

@@ -5,24 +5,36 @@ use std::io::Write;
 use anyhow::Context;
 use net_pingora_loadtest::{Figure, Threshold};
 
-/// Writes the summary, and other texts where they are asked for; JSON on standard output takes the summary's place.
-pub(crate) fn texts(
-    to_json: Option<&str>,
-    to_html: Option<&str>,
-    summary: impl FnOnce() -> String,
-    json: impl FnOnce() -> String,
-    html: impl FnOnce() -> String,
-) -> anyhow::Result<()> {
-    if to_json != Some("-") {
-        put("-", &summary())?;
+/// Texts beside the summary.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Write all figures as JSON; - is standard output, in place of the summary
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<String>,
+}
+
+impl OutputArgs {
+    /// Writes the summary, and other texts where they are asked for; JSON on standard output takes the summary's place.
+    pub(crate) fn write(
+        &self,
+        summary: impl FnOnce() -> String,
+        json: impl FnOnce() -> String,
+        html: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        if self.json.as_deref() != Some("-") {
+            put("-", &summary())?;
+        }
+        if let Some(file) = &self.json {
+            put(file, &json())?;
+        }
+        if let Some(file) = &self.html {
+            put(file, &html())?;
+        }
+        Ok(())
     }
-    if let Some(file) = to_json {
-        put(file, &json())?;
-    }
-    if let Some(file) = to_html {
-        put(file, &html())?;
-    }
-    Ok(())
 }
 
 /// Writes to a file, or to standard output for `-`.
