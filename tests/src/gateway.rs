@@ -13,6 +13,8 @@ use net_pingora_routing::{
 };
 use net_pingora_tls::CertificateCells;
 
+use crate::raw::talk;
+
 /// A route of a test: one host, one path, its splits.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -202,6 +204,36 @@ impl TestGateway {
             panics.reset();
             seen
         })
+    }
+
+    /// What it tells at `/metrics`.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[expect(clippy::expect_used, reason = "a test that cannot ask has failed")]
+    pub async fn metrics(&self) -> String {
+        let get = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        talk(self.health, get).await.expect("answers")
+    }
+
+    /// The value of a metric, which is named with its labels.
+    ///
+    /// # Panics
+    /// When there is no such metric.
+    #[expect(clippy::panic, reason = "a test that asks for another name has failed")]
+    pub async fn metric(&self, name: &str) -> u64 {
+        let metrics = self.metrics().await;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
+    }
+
+    /// The reasons of the answers that it has made itself.
+    pub async fn reasons(&self) -> String {
+        let metrics = self.metrics().await;
+        let made = metrics.lines().filter(|line| !line.ends_with(" 0"));
+        let reasons =
+            made.filter_map(|line| line.strip_prefix("net_pingora_answers_total{reason=\"")?.split('"').next());
+        reasons.collect::<Vec<_>>().join(", ")
     }
 
     /// Drains the gateway.

@@ -29,13 +29,6 @@ async fn answering(change: impl FnOnce(&mut LiveSettings)) -> (ScriptedUpstream,
     (upstream, gateway)
 }
 
-/// A value of the gateway's metrics.
-async fn metric(gateway: &TestGateway, name: &str) -> String {
-    let metrics = talk(gateway.health, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_default().to_owned()
-}
-
 fn impatient(settings: &mut LiveSettings) {
     settings.timeouts.stall = Duration::from_millis(300);
     settings.limits.min_rate = 1_000;
@@ -79,7 +72,7 @@ async fn a_client_that_takes_nothing_loses_its_request_and_frees_the_upstream() 
     upstream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
     let endless = async { while upstream.write_all(&[0; 1 << 12]).await.is_ok() {} };
     assert!(timeout(PATIENCE, endless).await.is_ok(), "the upstream is asked for no more");
-    assert_eq!(metric(&gateway, "net_pingora_stalled_clients_total").await, "1");
+    assert_eq!(gateway.metric("net_pingora_stalled_clients_total").await, 1);
     drop(client);
 }
 
@@ -92,7 +85,7 @@ async fn a_stream_without_a_window_loses_its_request_and_no_other() {
     let (_upload, pending) = client.open(get("/bytes/10000000")).await.unwrap();
     let never_read = pending.answer().await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(metric(&gateway, "net_pingora_stalled_clients_total").await, "1");
+    assert_eq!(gateway.metric("net_pingora_stalled_clients_total").await, 1);
     // Its bytes fill the window of the whole connection.
     drop(never_read);
     assert!(client.send(get("/").map(|()| bytes::Bytes::new())).await.is_ok());
@@ -151,7 +144,7 @@ async fn a_flood_of_frames_ends_its_connection() {
         flood(&gateway, frame).await;
         // It is counted when the connection has gone.
         sleep(Duration::from_millis(50)).await;
-        assert_eq!(metric(&gateway, refused).await, count.to_string());
+        assert_eq!(gateway.metric(refused).await, count);
     }
     assert!(upstream.received().len() < 1_000);
 }
@@ -243,7 +236,7 @@ async fn with_too_much_memory_in_use_requests_are_answered_503_and_connections_c
     assert!(ask(&mut client).await.starts_with("HTTP/1.1 503 "));
     let refused = talk(gateway.external, GET).await;
     assert!(refused.as_ref().map_or(true, String::is_empty), "{refused:?}");
-    assert_eq!(metric(&gateway, r#"net_pingora_answers_total{reason="overloaded",status="503"}"#).await, "1");
+    assert_eq!(gateway.metric(r#"net_pingora_answers_total{reason="overloaded",status="503"}"#).await, 1);
     set(MemoryCap::Off);
     sleep(Duration::from_secs(1)).await;
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
@@ -261,10 +254,10 @@ async fn what_connections_may_open_leaves_files_for_the_health_port() {
         let second = talk(gateway.external, GET).await;
         assert!(second.as_ref().map_or(true, String::is_empty), "{second:?}");
         let refused = r#"net_pingora_connections_refused_total{listener="external-http",reason="files"}"#;
-        (answer.get(..12).unwrap_or_default().to_owned(), metric(&gateway, refused).await)
+        (answer.get(..12).unwrap_or_default().to_owned(), gateway.metric(refused).await)
     };
-    assert_eq!(asked(2).await, ("HTTP/1.1 200".to_owned(), "1".to_owned()));
-    assert_eq!(asked(0).await, (String::new(), "2".to_owned()));
+    assert_eq!(asked(2).await, ("HTTP/1.1 200".to_owned(), 1));
+    assert_eq!(asked(0).await, (String::new(), 2));
 }
 
 #[tokio::test]
@@ -273,5 +266,5 @@ async fn a_request_that_finds_no_file_for_its_upstream_is_answered_503() {
     let gateway = TestGateway::with_files(1, [Route::to("a", upstream.address)]);
     let answer = talk(gateway.external, GET).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert_eq!(metric(&gateway, r#"net_pingora_answers_total{reason="exhausted",status="503"}"#).await, "1");
+    assert_eq!(gateway.metric(r#"net_pingora_answers_total{reason="exhausted",status="503"}"#).await, 1);
 }

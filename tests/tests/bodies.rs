@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use net_pingora_routing::{HostName, Protocol, Upstream};
 use net_pingora_tests::gateway::{Route, TestGateway, endpoints};
-use net_pingora_tests::raw::{PATIENCE, read_until, talk};
+use net_pingora_tests::raw::{PATIENCE, read_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -210,20 +210,14 @@ async fn a_client_that_leaves_while_a_connection_is_made_is_forgotten() {
     });
     let client = send_head(&gateway, "GET / HTTP/1.1").await;
     sleep(Duration::from_millis(200)).await;
-    assert_eq!(in_flight(&gateway).await, "1");
+    let in_flight = "net_pingora_requests_in_flight";
+    assert_eq!(gateway.metric(in_flight).await, 1);
     drop(client);
     let begun = Instant::now();
-    while in_flight(&gateway).await != "0" {
+    while gateway.metric(in_flight).await != 0 {
         assert!(begun.elapsed() < Duration::from_secs(2), "still in flight");
         sleep(Duration::from_millis(20)).await;
     }
-}
-
-/// Requests in flight, as the gateway's metrics tell.
-async fn in_flight(gateway: &TestGateway) -> String {
-    let metrics = talk(gateway.health, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("net_pingora_requests_in_flight "));
-    line.unwrap_or_default().to_owned()
 }
 
 #[tokio::test]

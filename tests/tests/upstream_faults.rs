@@ -61,24 +61,6 @@ fn impatient(settings: &mut LiveSettings) {
     settings.timeouts.response = Some(Duration::from_millis(500));
 }
 
-async fn metrics(gateway: &TestGateway) -> String {
-    talk(gateway.health, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap()
-}
-
-async fn metric(gateway: &TestGateway, name: &str) -> u32 {
-    let metrics = metrics(gateway).await;
-    metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap()
-}
-
-/// The reason of the one answer a gateway has made itself.
-async fn reason(gateway: &TestGateway) -> String {
-    let metrics = metrics(gateway).await;
-    let answers = metrics.lines().filter_map(|line| line.strip_prefix("net_pingora_answers_total{reason=\""));
-    let made: Vec<_> =
-        answers.filter(|line| !line.ends_with(" 0")).map(|line| line.split('"').next().unwrap()).collect();
-    made.join(", ")
-}
-
 fn head(fields: &str) -> Cow<'static, [u8]> {
     format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\nok").into_bytes().into()
 }
@@ -127,7 +109,7 @@ async fn every_fault_before_a_response_has_its_answer() {
         let gateway = TestGateway::with([Route::to("a", saying(words, then).await)], impatient);
         let answer = talk(gateway.external, GET).await.unwrap();
         let last = answer.rsplit("HTTP/1.1 ").next().unwrap_or_default();
-        assert_eq!((last.get(..3), &*reason(&gateway).await), (Some(status), wanted), "{case}: {answer:.200}");
+        assert_eq!((last.get(..3), &*gateway.reasons().await), (Some(status), wanted), "{case}: {answer:.200}");
     }
 }
 
@@ -221,8 +203,8 @@ async fn an_endpoint_that_takes_no_connections_is_left_out_and_comes_back() {
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
     // Without an end half of the requests would try it; each second one may.
-    let tried = metric(&gateway, REFUSED).await;
-    assert!((3..12).contains(&tried) && metric(&gateway, EJECTIONS).await == 1, "{tried} tries");
+    let tried = gateway.metric(REFUSED).await;
+    assert!((3..12).contains(&tried) && gateway.metric(EJECTIONS).await == 1, "{tried} tries");
     let back = listen(bad);
     let asking = tokio::spawn(async move {
         let begun = Instant::now();
@@ -243,7 +225,7 @@ async fn the_only_endpoint_is_never_left_out() {
     for _ in 0..5 {
         assert!(talk(gateway.external, GET).await.unwrap().starts_with("HTTP/1.1 503 "));
     }
-    assert_eq!((metric(&gateway, REFUSED).await, metric(&gateway, EJECTIONS).await), (5, 0));
+    assert_eq!((gateway.metric(REFUSED).await, gateway.metric(EJECTIONS).await), (5, 0));
     let back = listen(address);
     tokio::spawn(async move { back.accept().await.unwrap().0.write_all(OK).await });
     assert!(talk(gateway.external, GET).await.unwrap().starts_with("HTTP/1.1 200 "));
@@ -262,7 +244,7 @@ async fn a_name_leads_neither_to_this_machine_nor_in_circles() {
         let gateway = TestGateway::start([Route::to_target("a", target, Protocol::Http1)]);
         let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
         let answer = talk(gateway.external, request.as_bytes()).await.unwrap();
-        assert_eq!((answer.get(9..12), &*reason(&gateway).await), (Some(status), wanted), "{host}: {answer}");
+        assert_eq!((answer.get(9..12), &*gateway.reasons().await), (Some(status), wanted), "{host}: {answer}");
     }
 }
 

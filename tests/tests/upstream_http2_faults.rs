@@ -86,16 +86,6 @@ async fn flooding(words: Vec<u8>, again: Vec<u8>) -> (SocketAddr, JoinHandle<()>
     (address, flood)
 }
 
-/// The one answer that the gateway has made itself.
-async fn reason(gateway: &TestGateway) -> String {
-    let get = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let metrics = talk(gateway.health, get).await.unwrap();
-    let answers = metrics.lines().filter_map(|line| line.strip_prefix("net_pingora_answers_total{reason=\""));
-    let made: Vec<_> =
-        answers.filter(|line| !line.ends_with(" 0")).map(|line| line.split('"').next().unwrap()).collect();
-    made.join(", ")
-}
-
 #[tokio::test]
 async fn every_fault_before_a_response_has_its_answer() {
     let invalid = ("502", "upstream_invalid");
@@ -120,7 +110,7 @@ async fn every_fault_before_a_response_has_its_answer() {
             settings.timeouts.response = Some(Duration::from_secs(3));
         });
         let answer = talk(gateway.external, GET).await.unwrap();
-        assert_eq!((answer.get(9..12), &*reason(&gateway).await), (Some(status), wanted), "{case}: {answer}");
+        assert_eq!((answer.get(9..12), &*gateway.reasons().await), (Some(status), wanted), "{case}: {answer}");
     }
 }
 
