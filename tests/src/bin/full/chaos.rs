@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -150,5 +151,6 @@ impl Chaos {
 
 /// A number of the environment.
 fn set(name: &str) -> anyhow::Result<Option<u64>> {
-    Ok(env::var(name).ok().map(|value| value.parse()).transpose()?)
+    let parse = |value: String| value.parse().with_context(|| format!("{name}={value}: write a whole number"));
+    env::var(name).ok().map(parse).transpose()
 }
