@@ -11,13 +11,14 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
 
 use common::{Server, head};
 use net_pingora_loadtest::Stop;
-use net_pingora_loadtest::churn::{Error, Plan, Report, run};
+use net_pingora_loadtest::churn::{Error, Place, Plan, Report, run};
 
 /// What a busy machine may add to an effect.
 const TOLERANCE: Duration = Duration::from_millis(60);
@@ -80,8 +81,10 @@ impl Gateway {
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             let Some(text) = fs::read_to_string(entry.path()).ok().filter(|_| !hidden) else { continue };
-            let Some(host) = after(&text, "hosts: [") else { continue };
-            let new = after(&text, "serviceName: ").unwrap().to_owned();
+            let object: Value = serde_json::from_str(&text).unwrap();
+            let Some(host) = object.pointer("/spec/rules/0/hosts/0").and_then(Value::as_str) else { continue };
+            let new = object.pointer("/spec/rules/0/http/paths/0/splits/0/serviceName").unwrap();
+            let new = new.as_str().unwrap().to_owned();
             let since = Instant::now();
             let lead = leads.entry(host.to_owned()).or_insert(Lead { old: new.clone(), new: new.clone(), since });
             if lead.new != new {
@@ -92,8 +95,9 @@ impl Gateway {
 
     async fn answer(&self, head: &str) -> String {
         let head = head.to_ascii_lowercase();
+        let host = head.split_once("host: ").unwrap().1.lines().next().unwrap();
         let status = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
-        let lead = self.leads.lock().unwrap().get(after(&head, "host: ").unwrap()).cloned();
+        let lead = self.leads.lock().unwrap().get(host).cloned();
         let Some(Lead { old, new, since }) = lead else { return status("404 Not Found") };
         if old != new && since.elapsed() < self.faults.broken {
             return status("503 Service Unavailable");
@@ -101,10 +105,10 @@ impl Gateway {
         let kept = !head.contains("connection: close");
         let delay = self.faults.delay + if kept { self.faults.kept } else { Duration::ZERO };
         let late = self.faults.never || since.elapsed() < delay;
-        let service =
-            fs::read_to_string(self.directory.join(format!("{}.yaml", if late { old } else { new }))).unwrap();
-        let port = service.rsplit_once("port: ").and_then(|(_, port)| port.split('}').next()).unwrap();
-        let mut backend = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).await.unwrap();
+        let slice = self.directory.join(format!("{}-endpoints.yaml", if late { old } else { new }));
+        let slice: Value = serde_json::from_str(&fs::read_to_string(slice).unwrap()).unwrap();
+        let port = u16::try_from(slice["ports"][0]["port"].as_u64().unwrap()).unwrap();
+        let mut backend = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         backend.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         let mut answer = vec![0; 1024];
         let length = backend.read(&mut answer).await.unwrap();
@@ -112,15 +116,10 @@ impl Gateway {
     }
 }
 
-/// What stands between `before` and the end of a word.
-fn after<'a>(text: &'a str, before: &str) -> Option<&'a str> {
-    text.split_once(before)?.1.split([']', ',', '\r', '\n']).next()
-}
-
 fn plan(server: &Server, directory: &TempDir) -> Plan {
     Plan {
         gateway: format!("http://{}/", server.address).parse().unwrap(),
-        directory: directory.path().to_owned(),
+        place: Place::Directory(directory.path().to_owned()),
         namespace: "default".to_owned(),
         class: "pingora.ingress.networking.knative.dev".to_owned(),
         routes: 3,
@@ -199,6 +198,16 @@ fn a_change_without_effect_and_a_route_that_is_not_served_are_told() {
 }
 
 #[test]
+fn an_address_that_kubernetes_would_refuse_is_refused_before_anything_is_written() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command.args(["churn", "--kubernetes", "--advertise", "127.0.0.1", "http://10.0.0.1/"]);
+    let output = command.env("KUBECONFIG", "/nowhere").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--advertise 127.0.0.1: Kubernetes refuses such endpoints; write the address"), "{said}");
+}
+
+#[test]
 fn the_command_prints_and_judges() {
     let directory = TempDir::new().unwrap();
     let server = Gateway::start(directory.path(), Faults::default());
@@ -220,7 +229,14 @@ fn the_command_prints_and_judges() {
     let (_, out, _) = churn(&format!("{few} --json -"));
     let figures: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(figures["changes"].as_array().unwrap().len(), 3);
-    for wrong in ["--routes 0", "--rate 0", "-c 0", "--threshold p99<1s"] {
+    for wrong in [
+        "--routes 0",
+        "--rate 0",
+        "-c 0",
+        "--threshold p99<1s",
+        "--kubernetes --advertise 10.0.0.1",
+        "--advertise 10.0.0.1",
+    ] {
         assert_eq!(churn(wrong).0, Some(2), "{wrong}");
     }
 }

@@ -1,7 +1,7 @@
-//! Backends on loopback that answer every request with their name.
+//! Backends that answer every request with their name.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,8 +22,9 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) async fn start(name: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// Listens on any free port of an address.
+    pub(crate) async fn start(name: &str, at: IpAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((at, 0)).await?;
         let address = listener.local_addr()?;
         let answer: Rc<str> = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{name}", name.len()).into();
         let mut task = JoinSet::new();

@@ -1,18 +1,22 @@
 //! Routes that change under load: how long a change takes to its effect, and what goes wrong meanwhile.
 
 mod backend;
+mod directory;
 pub mod html;
 pub mod json;
+mod kubernetes;
 mod load;
-mod manifests;
+mod objects;
 mod routes;
 mod run;
 pub mod text;
+mod written;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, io};
 
 pub use run::run;
 
@@ -29,8 +33,8 @@ const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
 pub struct Plan {
     /// The gateway, over HTTP.
     pub gateway: Target,
-    /// The directory that it reads its objects from.
-    pub directory: PathBuf,
+    /// Where it reads its objects.
+    pub place: Place,
     /// Namespace of the objects.
     pub namespace: String,
     /// Their ingress class.
@@ -54,10 +58,39 @@ pub struct Plan {
     pub patience: Duration,
 }
 
+/// Where a gateway reads its objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this directory; the backends listen on loopback.
+    Directory(PathBuf),
+    /// In the cluster of KUBECONFIG, or of the pod that this runs in; the backends listen on this address of this
+    /// machine, at which the gateway reaches it.
+    Kubernetes(IpAddr),
+}
+
+impl Place {
+    /// Where the backends listen.
+    fn backends(&self) -> IpAddr {
+        match self {
+            Self::Directory(_) => Ipv4Addr::LOCALHOST.into(),
+            Self::Kubernetes(advertised) => *advertised,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(directory) => directory.display().fmt(f),
+            Self::Kubernetes(_) => f.write_str("this cluster"),
+        }
+    }
+}
+
 /// One change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// When its file was put in its place, from the beginning of the load.
+    /// When its object began to be written, from the beginning of the load.
     pub at: Duration,
     /// Which route was moved.
     pub route: usize,
@@ -97,11 +130,34 @@ pub enum Error {
     /// The gateway's URL is not http://.
     #[error("{0}: churn asks over http:// only")]
     Scheme(String),
+    /// An address that Kubernetes takes for no endpoint.
+    #[error(
+        "--advertise {0}: Kubernetes refuses such endpoints; write the address at which the gateway reaches this machine"
+    )]
+    Advertised(IpAddr),
+    /// An address that is not this machine's.
+    #[error("cannot listen on {0}: {1}; write the address of this machine at which the gateway reaches it")]
+    Listen(IpAddr, io::Error),
     /// A file that cannot be written or removed.
     #[error("{0}: {1}")]
     File(PathBuf, io::Error),
+    /// No cluster is configured, or its credentials cannot be used.
+    #[error("cannot use the cluster: {0}; set KUBECONFIG, run in a pod, or write to a directory")]
+    Cluster(String),
+    /// An object that cannot be written or removed.
+    #[error("cannot {verb} {kind} {name}: {why}")]
+    Object {
+        /// What was tried.
+        verb: &'static str,
+        /// The object's kind.
+        kind: String,
+        /// Its namespace and name.
+        name: String,
+        /// What the API server says.
+        why: String,
+    },
     /// A new route that the gateway does not serve.
-    #[error("{url}: host {host} is not served within {patience:?}, {why}; does the gateway read {directory}?")]
+    #[error("{url}: host {host} is not served within {patience:?}, {why}; does the gateway read {from}?")]
     NotServed {
         /// The gateway's.
         url: String,
@@ -111,8 +167,8 @@ pub enum Error {
         patience: Duration,
         /// What was answered last.
         why: String,
-        /// Where the route is written.
-        directory: PathBuf,
+        /// Its ingress class, and where it is written.
+        from: String,
     },
     /// No thread, socket or timer can be had.
     #[error("start: {0}")]

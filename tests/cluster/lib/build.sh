@@ -100,3 +100,12 @@ need_gateway_image() {
     mkdir -p "$cache"
     "$repository/deploy/image.sh" "$(gateway_image)" >/dev/null
 }
+
+# The program of this repository, for its suite.
+loadtest() {
+    (cd "$repository" && realpath "${CARGO_TARGET_DIR:-target}/release/loadtest")
+}
+
+need_loadtest() {
+    (cd "$repository" && cargo build --locked --release --package net-pingora-loadtest) >&2
+}

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
-use net_pingora_loadtest::churn::{Change, Error, Metric, Plan, Report, html, json, run, text};
+use net_pingora_loadtest::churn::{Change, Error, Metric, Place, Plan, Report, html, json, run, text};
 use net_pingora_loadtest::{Stop, Target, Threshold};
 
 use crate::args::duration;
@@ -16,16 +18,22 @@ use crate::{exit, flags, plan, stop_on_interrupt, usage};
 
 /// Routes that change under load: how long a change takes to its effect, what fails and what is stale meanwhile.
 ///
-/// Writes KIngress, Service and EndpointSlice objects with names of its own to the directory that a gateway reads, and
-/// removes them at the end. Two backends run on loopback meanwhile; each change moves one route from one to the other.
+/// Writes KIngress, Service and EndpointSlice objects with names of its own to where a gateway reads them, and removes
+/// them at the end. Two backends run meanwhile; each change moves one route from one to the other.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest churn", version, max_term_width = 120)]
 struct Args {
     /// The gateway: http://
     url: Target,
-    /// The directory that the gateway reads its objects from
-    #[arg(long, value_name = "DIR")]
-    directory: PathBuf,
+    /// The directory that the gateway reads its objects from; backends listen on loopback
+    #[arg(long, value_name = "DIR", required_unless_present = "kubernetes")]
+    directory: Option<PathBuf>,
+    /// The gateway reads its objects from the cluster of KUBECONFIG, or of this pod
+    #[arg(long, conflicts_with = "directory", requires = "advertise")]
+    kubernetes: bool,
+    /// With --kubernetes: this machine's address for the gateway, on which backends listen
+    #[arg(long, value_name = "IP", requires = "kubernetes", conflicts_with = "directory")]
+    advertise: Option<IpAddr>,
 
     /// Routes, each with a host of its own
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
@@ -74,7 +82,11 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     match changed(&args, timeout) {
-        Err(error) if matches!(error.downcast_ref(), Some(Error::Plan(_) | Error::Scheme(_))) => usage(&error),
+        Err(error)
+            if matches!(error.downcast_ref(), Some(Error::Plan(_) | Error::Scheme(_) | Error::Advertised(_))) =>
+        {
+            usage(&error)
+        }
         report => exit(report.and_then(|report| {
             args.texts.write(|| text::text(&report), || json::text(&report), || html::text(&report))?;
             Ok(judge(&args, &report))
@@ -85,7 +97,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn changed(args: &Args, timeout: Duration) -> anyhow::Result<Report> {
     let plan = Plan {
         gateway: args.url.clone(),
-        directory: args.directory.clone(),
+        place: place(args).context("name a --directory, or --kubernetes and what to --advertise")?,
         namespace: args.namespace.clone(),
         class: args.class.clone(),
         routes: args.routes,
@@ -110,6 +122,10 @@ fn changed(args: &Args, timeout: Duration) -> anyhow::Result<Report> {
         eprint!("\r\x1b[K");
     }
     Ok(report?)
+}
+
+fn place(args: &Args) -> Option<Place> {
+    args.advertise.map(Place::Kubernetes).or_else(|| args.directory.clone().map(Place::Directory))
 }
 
 fn line(change: &Change, number: usize, all: usize) -> String {
