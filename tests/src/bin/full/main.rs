@@ -16,6 +16,7 @@ mod cpu;
 mod findings;
 mod framing;
 mod h2spec;
+mod instructions;
 mod lookup;
 mod manifests;
 mod process;
@@ -79,6 +80,8 @@ enum Check {
     Cpu,
     /// One look-up among 100,000 hosts: time, and instructions beside 10 hosts
     Lookup,
+    /// Instructions of one request with 10,000 routes beside one route
+    Instructions,
     /// CPU of one change among 100,000 hosts
     Change,
     /// Malformed HTTP/1 to Go, nginx and hyper: each sees what the gateway meant, or nothing
@@ -102,6 +105,7 @@ impl Check {
             Self::Tls => tls::run(quick),
             Self::Cpu => cpu::run(quick),
             Self::Lookup => lookup::run(quick),
+            Self::Instructions => instructions::run(quick),
             Self::Change => change::run(),
             Self::Framing => framing::run(quick),
             Self::H2spec => h2spec::run(),

@@ -122,14 +122,19 @@ pub(crate) fn gateway_listening(
 /// What starts the gateway on a folder of manifests.
 pub(crate) fn gateway_command(folder: &Path, flags: &[&str], core: Option<u8>) -> anyhow::Result<Command> {
     let mut command = pinned(&built("net-pingora")?, core);
+    serving(&mut command, folder, flags);
+    Ok(command)
+}
+
+/// Lets a command that ends with the gateway's program serve a folder of manifests.
+pub(crate) fn serving<'a>(command: &'a mut Command, folder: &Path, flags: &[&str]) -> &'a mut Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NET_PINGORA_")) {
         command.env_remove(name);
     }
     let any = "127.0.0.1:0";
     command.args(["serve", "--external-http", any, "--health", any, "--admin", any, "--log-level", "error"]);
     command.args(["--external-https", "off", "--internal-http", "off", "--internal-https", "off"]);
-    command.arg("--from").arg(folder).args(flags);
-    Ok(command)
+    command.arg("--from").arg(folder).args(flags)
 }
 
 /// A command that runs on one core only, if one is given.
