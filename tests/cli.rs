@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic in its helpers too")]
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use tempfile::TempDir;
+
+use common::{Serving, binary};
 
 /// A public host in two paths, one of them for a header only, and a cluster-local host.
 const ROUTES: &str = "
@@ -65,14 +67,6 @@ fn routes() -> TempDir {
 /// Runs the binary inside a folder, so that what it prints of the folder is stable.
 fn run(folder: &TempDir, args: &[&str]) -> Output {
     binary().current_dir(folder.path()).args(args).output().unwrap()
-}
-
-fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_net-pingora"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NET_PINGORA_")) {
-        command.env_remove(name);
-    }
-    command
 }
 
 fn stdout(output: &Output) -> String {
@@ -191,51 +185,11 @@ fn completion_is_printed_for_every_shell() {
     }
 }
 
-/// A gateway that serves a folder on free ports; killed when dropped.
-struct Serving {
-    process: Child,
-    listening: Vec<(String, SocketAddr)>,
-}
-
-impl Serving {
-    fn start(folder: &TempDir) -> Self {
-        let flags = ["external-http", "external-https", "internal-http", "internal-https", "health", "admin"];
-        let mut command = binary();
-        command.args(["serve", "--threads", "1", "--drain-delay", "0s", "--from"]).arg(folder.path());
-        command.args(flags.map(|flag| format!("--{flag}=0")));
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines().take(flags.len());
-        let listening = lines.map(|line| listening(&line.unwrap())).collect();
-        Self { process, listening }
-    }
-
-    /// Sends a signal and says how the process ends.
-    fn end(mut self, signal: &str) -> std::process::ExitStatus {
-        let kill = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
-        assert!(kill.success());
-        self.process.wait().unwrap()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-    }
-}
-
-/// Reads `listening NAME SCHEME://ADDRESS`.
-fn listening(line: &str) -> (String, SocketAddr) {
-    let mut words = line.strip_prefix("listening ").unwrap_or_else(|| panic!("{line}")).split(' ');
-    let (name, url) = (words.next().unwrap(), words.next().unwrap());
-    let scheme = if name.ends_with("-https") { "https://" } else { "http://" };
-    (name.to_owned(), url.strip_prefix(scheme).unwrap().parse().unwrap())
-}
-
 #[test]
 fn serve_says_which_ports_it_got_and_a_signal_ends_it() {
     let folder = routes();
     for signal in ["-TERM", "-INT"] {
-        let serving = Serving::start(&folder);
+        let serving = Serving::start(&folder, 1);
         let names: Vec<_> = serving.listening.iter().map(|(name, _)| name.as_str()).collect();
         let wanted = ["external-http", "external-https", "internal-http", "internal-https", "health", "admin"];
         assert_eq!(names, wanted);
