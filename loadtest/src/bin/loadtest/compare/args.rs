@@ -29,10 +29,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "WORK", value_delimiter = ',')]
     pub(crate) work: Vec<Work>,
     /// Turns of each proxy
-    #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 20, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
     /// Length of either half of a turn: as fast as can be, and at the fixed rate
-    #[arg(long, default_value = "3s", value_name = "TIME", value_parser = duration)]
+    #[arg(long, default_value = "750ms", value_name = "TIME", value_parser = duration)]
     pub(crate) time: Duration,
     /// Workers of each proxy, each with a core; client and backend have the cores that are left
     #[arg(long, default_value_t = 1, value_name = "COUNT", value_parser = at_least_one)]

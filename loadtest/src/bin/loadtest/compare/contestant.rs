@@ -48,9 +48,8 @@ pub(crate) struct Field {
 /// A proxy that is being measured.
 pub(crate) struct Contestant {
     pub(crate) kind: Kind,
-    pub(crate) turns: Vec<Turn>,
-    /// Turns that prove nothing.
-    pub(crate) void: usize,
+    /// One a round; none where it proves nothing.
+    pub(crate) turns: Vec<Option<Turn>>,
     pub(crate) latencies: Vec<Latency>,
     pub(crate) memory: Memory,
     process: Process,
@@ -87,7 +86,6 @@ impl Field {
         let mut contestant = Contestant {
             kind: *kind,
             turns: Vec::new(),
-            void: 0,
             latencies: Vec::new(),
             memory: Memory::default(),
             process,
@@ -131,14 +129,15 @@ impl Contestant {
         Ok(Turn { cpu, others, requests: report.answered(), time: report.elapsed })
     }
 
-    /// A turn: a race, and latencies at a rate.
-    pub(crate) fn turn(&mut self, time: Duration, rate: f64) -> anyhow::Result<()> {
+    /// The first half of a turn: a race.
+    pub(crate) fn first_half(&mut self, time: Duration) -> anyhow::Result<()> {
         let turn = self.race(time)?;
-        if turn.is_void(self.cores.0.len()) {
-            self.void += 1;
-        } else {
-            self.turns.push(turn);
-        }
+        self.turns.push(Some(turn).filter(|turn| !turn.is_void(self.cores.0.len())));
+        Ok(())
+    }
+
+    /// The second half: latencies at a rate.
+    pub(crate) fn second_half(&mut self, time: Duration, rate: f64) -> anyhow::Result<()> {
         let pace = Load::Open { rate, arrivals: Arrivals::Constant };
         let report = self.load(pace, End::After(time), self.plan.connections)?;
         judge(&report)?;

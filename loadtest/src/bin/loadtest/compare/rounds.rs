@@ -49,9 +49,8 @@ pub(crate) struct Row {
     pub(crate) kind: Kind,
     /// Its workers, each with a core.
     pub(crate) workers: usize,
-    pub(crate) turns: Vec<Turn>,
-    /// Turns that proved nothing.
-    pub(crate) void: usize,
+    /// One a round; none where it proves nothing.
+    pub(crate) turns: Vec<Option<Turn>>,
     pub(crate) latencies: Vec<Latency>,
     pub(crate) memory: Memory,
 }
@@ -59,12 +58,24 @@ pub(crate) struct Row {
 impl Row {
     fn new(kind: Kind, field: &Field) -> Self {
         let workers = field.cores.proxy.0.len();
-        Self { kind, workers, turns: Vec::new(), void: 0, latencies: Vec::new(), memory: Memory::default() }
+        Self { kind, workers, turns: Vec::new(), latencies: Vec::new(), memory: Memory::default() }
     }
 
     /// A figure of all turns at full speed.
     pub(crate) fn turns(&self, figure: impl Fn(Turn) -> f64) -> Option<Spread> {
-        Spread::of(self.turns.iter().map(|turn| figure(*turn)))
+        Spread::of(self.turns.iter().flatten().map(|turn| figure(*turn)))
+    }
+
+    /// Turns that proved nothing.
+    pub(crate) fn void(&self) -> usize {
+        self.turns.iter().filter(|turn| turn.is_none()).count()
+    }
+
+    /// A figure over that of another: the median of the ratios of all rounds, in each of which both had the machine
+    /// in the same mood.
+    pub(crate) fn ratio(&self, to: &Self, figure: impl Fn(Turn) -> f64) -> Option<f64> {
+        let rounds = self.turns.iter().zip(&to.turns).filter_map(|(ours, theirs)| ours.zip(*theirs));
+        Some(Spread::of(rounds.map(|(ours, theirs)| figure(ours) / figure(theirs)))?.median)
     }
 
     /// The part of its cores that was in use at full speed.
@@ -146,17 +157,22 @@ fn race_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> a
     outcome.rate = rate_for_all(rates, PART);
     let Some(rate) = outcome.rate else { return Ok(()) };
     for round in 1..=scale.rounds {
+        // First halves of all, as close together as can be: what they cost is compared round by round.
         each(field, &mut contestants, outcome, |contestant| {
             tell(&format!("round {round} of {},", scale.rounds), contestant.kind);
-            contestant.turn(scale.time, rate)
+            contestant.first_half(scale.time)
+        })?;
+        each(field, &mut contestants, outcome, |contestant| {
+            tell(&format!("round {round} of {}, latencies of", scale.rounds), contestant.kind);
+            contestant.second_half(scale.time, rate)
         })?;
     }
     each(field, &mut contestants, outcome, |contestant| {
         contestant.memory.after = contestant.resident()?;
         Ok(())
     })?;
-    for Contestant { kind, turns, void, latencies, memory, .. } in contestants {
-        outcome.rows.push(Row { turns, void, latencies, memory, ..Row::new(kind, field) });
+    for Contestant { kind, turns, latencies, memory, .. } in contestants {
+        outcome.rows.push(Row { turns, latencies, memory, ..Row::new(kind, field) });
     }
     Ok(())
 }

@@ -52,14 +52,14 @@ fn outcome(outcome: &Outcome) -> Value {
 }
 
 fn row(row: &Row) -> Value {
-    let turns = |figure: fn(Turn) -> f64| row.turns.iter().map(|turn| figure(*turn)).collect::<Vec<_>>();
+    let turns = |figure: fn(Turn) -> f64| row.turns.iter().flatten().map(|turn| figure(*turn)).collect::<Vec<_>>();
     json!({
         "proxy": row.kind.name(),
         "cpu_microseconds_per_request": turns(Turn::cost),
         "requests_per_second": turns(Turn::rate),
-        "busy": row.turns.iter().map(|turn| turn.busy(row.workers)).collect::<Vec<_>>(),
-        "busy_by_others": row.turns.iter().map(|turn| turn.disturbed(row.workers)).collect::<Vec<_>>(),
-        "void_turns": row.void,
+        "busy": row.turns.iter().flatten().map(|turn| turn.busy(row.workers)).collect::<Vec<_>>(),
+        "busy_by_others": row.turns.iter().flatten().map(|turn| turn.disturbed(row.workers)).collect::<Vec<_>>(),
+        "void_turns": row.void(),
         "p50_milliseconds": row.latencies.iter().map(|latency| latency.p50).collect::<Vec<_>>(),
         "p99_milliseconds": row.latencies.iter().map(|latency| latency.p99).collect::<Vec<_>>(),
         "p99.9_milliseconds": row.latencies.iter().map(|latency| latency.p999).collect::<Vec<_>>(),

@@ -23,8 +23,8 @@ const READING: &str = "\
 - **p50, p99, p99.9**: latencies at one rate for all, about half of what the slowest can do, from when a request was due
   (no coordinated omission). Client and backend have a part in them, the same for all.
 - **MiB**: resident memory after all load, of all processes of the proxy; pages that they share count for each.
-- **ratio** is to net-pingora. Figures are medians of all rounds, in parentheses the least and the most. Proxies take
-  turns in every round, so that what slows the machine slows all.
+- Figures are medians of all rounds, in parentheses the least and the most. **ratio** is to net-pingora: the median of
+  the ratios of all rounds. Proxies take turns in every round, so that what slows the machine slows all.
 - The **byte relay** knows no protocol: what any proxy on this machine costs at the least. The **bare pingora-proxy** is
   the least that can be built on that library, with no routing, limits or metrics.
 ";

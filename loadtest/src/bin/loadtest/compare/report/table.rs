@@ -14,8 +14,8 @@ const QUIET: f64 = 0.05;
 /// A table of one kind of work, and what must be said of it.
 pub(crate) fn text(outcome: &Outcome) -> String {
     let mut text = if outcome.work == Work::Idle { idle(outcome) } else { races(outcome) };
-    for row in outcome.rows.iter().filter(|row| row.void > 0) {
-        let (name, void) = (row.kind.name(), row.void);
+    for row in outcome.rows.iter().filter(|row| row.void() > 0) {
+        let (name, void) = (row.kind.name(), row.void());
         let _ = writeln!(text, "\n{name}: {void} turns are void, with more time on cores than the cores have.");
     }
     let disturbed = outcome.rows.iter().filter_map(|row| row.turns(|turn| turn.disturbed(row.workers)));
@@ -40,10 +40,8 @@ fn races(outcome: &Outcome) -> String {
     let rows = outcome.rows.iter().map(|row| {
         let (cost, rate) = (row.turns(Turn::cost), row.turns(Turn::rate));
         let ratio = |figure: fn(Turn) -> f64| {
-            let ours = ours.and_then(|ours| ours.turns(figure));
-            row.turns(figure)
-                .zip(ours)
-                .map_or_else(String::new, |(row, ours)| format!("{:.2}", row.median / ours.median))
+            let ratio = ours.and_then(|ours| row.ratio(ours, figure));
+            ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"))
         };
         // A core that is not full could do more than the client asked for.
         let bounded_by_client = if row.had_time_left() { "≥ " } else { "" };
