@@ -86,7 +86,7 @@ impl Connections {
         let reused = kept.is_some();
         let connection = match kept {
             Some(kept) => kept,
-            None => connect::http1(choice, timeouts, &self.files).await?,
+            None => new(connect::http1(choice, timeouts, &self.files)).await?,
         };
         Ok(Upstream::http1(connection, timeouts.response, reused))
     }
@@ -101,7 +101,7 @@ impl Connections {
             connection.mark_shutdown();
             self.forget_closing(&key);
         }
-        let connection = connect::http2(choice, timeouts, &self.files).await?;
+        let connection = new(connect::http2(choice, timeouts, &self.files)).await?;
         let session = connection.spawn_stream().await?;
         let session = session.ok_or_else(|| Error::explain(ErrorType::ConnectionClosed, "before the first stream"))?;
         self.share(key, connection);
@@ -167,6 +167,11 @@ impl Connections {
 fn stream(mut session: Http2Session, patience: Option<Duration>, reused: bool) -> Upstream {
     session.read_timeout = patience;
     Upstream::http2(session, reused)
+}
+
+/// On the heap: few requests need a new connection, and all would have room for ten kilobytes of it.
+fn new<T>(connecting: impl Future<Output = T> + Send) -> Pin<Box<impl Future<Output = T> + Send>> {
+    Box::pin(connecting)
 }
 
 impl Idle {
