@@ -33,6 +33,8 @@ const NAME: &str = "net-pingora";
 pub(crate) struct Synced {
     /// The routes.
     pub(crate) table: Arc<TableCell>,
+    /// Revisions by name.
+    pub(crate) revisions: Arc<TableCell>,
     /// The certificates.
     pub(crate) certificates: CertificateCells,
     /// The thread that keeps both.
@@ -54,7 +56,7 @@ pub(crate) async fn start(args: &ServeArgs, live: &Arc<SettingsCell>) -> anyhow:
     })?;
     let control = ControlPlane { failed, leads: Some(leads) };
     match synced.await {
-        Ok((table, certificates)) => Ok(Synced { table, certificates, control }),
+        Ok((table, revisions, certificates)) => Ok(Synced { table, revisions, certificates, control }),
         Err(_) => Err(control.failed.await.unwrap_or_else(|_| anyhow::anyhow!("the control plane has ended"))),
     }
 }
@@ -62,13 +64,13 @@ pub(crate) async fn start(args: &ServeArgs, live: &Arc<SettingsCell>) -> anyhow:
 async fn run(
     args: &ServeArgs,
     live: &Arc<SettingsCell>,
-    synced: oneshot::Sender<(Arc<TableCell>, CertificateCells)>,
+    synced: oneshot::Sender<(Arc<TableCell>, Arc<TableCell>, CertificateCells)>,
     resign: oneshot::Receiver<()>,
 ) -> anyhow::Result<()> {
     let client = connect().await?;
     let (namespace, pod) = (system_namespace(), pod());
     let (objects, served) = (&args.source.objects, Served::default());
-    let cluster = Cluster::new(&client, &objects.class, &namespace);
+    let cluster = Cluster::new(&client, &objects.class, &namespace, args.activator.is_embedded());
     let internal_service = objects.internal_service();
     let engine = Engine::new(Settings { patience: PATIENCE, ..settings_of(args, live) });
     let board = Board::new(BoardSettings {
@@ -85,7 +87,8 @@ async fn run(
     let (replicas, leadership, reports) =
         Replicas::start(settings, client, served).context("cannot take part in the election")?;
     // The other end is gone when the process ends already.
-    let _ = synced.send((control.engine().table(), control.engine().certificates()));
+    let engine = control.engine();
+    let _ = synced.send((engine.table(), engine.revisions(), engine.certificates()));
     // The table is kept until the last request has ended.
     let resigning = async move {
         // Whoever held the other end drains, or has ended.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use net_pingora_config::{ObjectArgs, ServeArgs, system_namespace};
+use net_pingora_config::{ObjectArgs, ServeArgs, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
 use net_pingora_controller::{Engine, Fault, Loaded, Settings};
 use net_pingora_gateway::settings::SettingsCell;
@@ -40,7 +40,7 @@ pub(crate) fn read(from: Option<&Path>, args: &ObjectArgs) -> anyhow::Result<Obj
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let client = connect().await?;
         let mut engine = Engine::new(settings(args));
-        let mut cluster = Cluster::new(&client, &args.class, &system_namespace());
+        let mut cluster = Cluster::new(&client, &args.class, &system_namespace(), false);
         let reading = timeout(CLUSTER_DEADLINE, cluster.read(&engine)).await;
         let changes = reading.context("the cluster does not answer; see KUBECONFIG")?.changes;
         let count = changes.len();
@@ -67,6 +67,9 @@ pub(crate) fn settings(args: &ObjectArgs) -> Settings {
 pub(crate) fn settings_of(args: &ServeArgs, live: &Arc<SettingsCell>) -> Settings {
     Settings {
         default_certificates: default_certificates(&args.live.tls),
+        holds: args.activator.is_embedded(),
+        most_per_pod: args.activator.max_requests_per_pod,
+        own_address: pod().map(|pod| pod.address),
         configure: Some(Arc::new(Live(Arc::clone(live)))),
         ..settings(&args.source.objects)
     }

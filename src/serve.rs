@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use net_pingora_config::{ListenArgs, ServeArgs};
-use net_pingora_gateway::settings::{ListenerSettings, Settings, SettingsCell};
+use net_pingora_config::{ActivatorArgs, Held, HostPort, ListenArgs, ServeArgs, domain, pod};
+use net_pingora_gateway::settings::{ActivatorSettings, Autoscaler, ListenerSettings, Settings, SettingsCell};
 use net_pingora_routing::Listener;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,13 +47,15 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
 /// Listens once every object is read.
 async fn start(args: &ServeArgs) -> anyhow::Result<Server> {
-    let settings = settings(args);
+    let mut settings = settings(args);
     if let Some(dir) = &args.source.from {
         let loaded = load(dir, objects::settings_of(args, &settings.live))?;
         loaded.log();
+        settings.activator.revisions = loaded.engine.revisions();
         return Server::of_folder(settings, loaded, |_| {});
     }
-    let Synced { table, certificates, control } = cluster::start(args, &settings.live).await?;
+    let Synced { table, revisions, certificates, control } = cluster::start(args, &settings.live).await?;
+    settings.activator.revisions = revisions;
     Server::start(settings, table, certificates, || Ok(control))
 }
 
@@ -79,18 +81,37 @@ async fn drain(server: Server, interrupt: &mut Signal) {
 /// The data plane's settings.
 fn settings(args: &ServeArgs) -> Settings {
     Settings {
-        listeners: listeners(&args.listen),
+        listeners: listeners(&args.listen).chain(activator_listeners(&args.activator)).collect(),
         health: args.listen.health,
         admin: args.listen.admin,
         threads: args.listen.threads.map_or_else(cores, NonZeroUsize::get),
         upstream_pool: args.listen.upstream_pool,
         open_files: usize::MAX,
+        activator: activator(args),
         live: Arc::new(SettingsCell::new(of_traffic(&args.live))),
     }
 }
 
+/// How requests are held, and who is told of them.
+fn activator(args: &ServeArgs) -> ActivatorSettings {
+    let ActivatorArgs { max_held, max_held_per_revision, .. } = &args.activator;
+    let is_told = args.activator.is_embedded() && (args.source.from.is_none() || args.activator.autoscaler.is_some());
+    let autoscaler = is_told.then(|| args.activator.autoscaler());
+    ActivatorSettings {
+        domain: domain(),
+        held: match max_held {
+            Held::Auto => None,
+            Held::Count(count) => Some(count.get()),
+        },
+        held_per_revision: max_held_per_revision.get(),
+        autoscaler: autoscaler.map(|HostPort { host, port }| Autoscaler { host, port }),
+        pod: pod().map(|pod| pod.name).unwrap_or_default(),
+        ..ActivatorSettings::default()
+    }
+}
+
 /// The traffic listeners that are not off.
-fn listeners(args: &ListenArgs) -> Vec<ListenerSettings> {
+fn listeners(args: &ListenArgs) -> impl Iterator<Item = ListenerSettings> {
     [
         ("external-http", args.external_http, Listener::External, false),
         ("external-https", args.external_https, Listener::External, true),
@@ -99,7 +120,19 @@ fn listeners(args: &ListenArgs) -> Vec<ListenerSettings> {
     ]
     .into_iter()
     .filter_map(|(name, listen, kind, tls)| Some(ListenerSettings { name, address: listen.address()?, kind, tls }))
-    .collect()
+}
+
+/// Where we stand in for the activator.
+fn activator_listeners(args: &ActivatorArgs) -> impl Iterator<Item = ListenerSettings> {
+    let kind = Listener::Activator;
+    [
+        ("activator-http1", args.activator_http1, false),
+        ("activator-http2", args.activator_http2, false),
+        ("activator-https", args.activator_https, true),
+    ]
+    .into_iter()
+    .filter(|_| args.is_embedded())
+    .filter_map(move |(name, listen, tls)| Some(ListenerSettings { name, address: listen.address()?, kind, tls }))
 }
 
 fn cores() -> usize {

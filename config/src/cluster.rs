@@ -70,7 +70,7 @@ pub(crate) fn service(name: &str) -> String {
 }
 
 /// The cluster's domain, found as knative.dev/networking `pkg/network/domain.go` does.
-fn domain() -> String {
+pub fn domain() -> String {
     let resolv_conf = || fs::read_to_string("/etc/resolv.conf").ok();
     variable("CLUSTER_DOMAIN").or_else(|| search_domain(&resolv_conf()?)).unwrap_or_else(|| "cluster.local".to_owned())
 }

@@ -2,6 +2,7 @@
 //!
 //! Every flag `--some-name` is also read from the variable `NET_PINGORA_SOME_NAME`; the flag wins.
 
+mod activator;
 mod address;
 mod cluster;
 mod command;
@@ -16,8 +17,9 @@ mod objects;
 mod serve;
 mod tls;
 
+pub use activator::{ActivatorArgs, ActivatorMode, Held, HostPort, HostPortError};
 pub use address::{AddressError, Listen};
-pub use cluster::{ClusterArgs, Pod, pod, system_namespace};
+pub use cluster::{ClusterArgs, Pod, domain, pod, system_namespace};
 pub use command::{CheckArgs, Cli, Command, CompletionArgs, DemoArgs};
 pub use deadline::Deadline;
 pub use doctor::DoctorArgs;

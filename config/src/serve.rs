@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::{ClusterArgs, Deadline, Listen, LiveArgs, Memory, SourceArgs, address, deadline};
+use crate::{ActivatorArgs, ClusterArgs, Deadline, Listen, LiveArgs, Memory, SourceArgs, address, deadline};
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
@@ -30,6 +30,9 @@ pub struct ServeArgs {
     /// How to take part in a cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+    /// Who holds requests for revisions without a pod.
+    #[command(flatten)]
+    pub activator: ActivatorArgs,
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,

@@ -4,6 +4,7 @@ pub mod core;
 mod fields;
 pub mod ingress;
 mod meta;
+pub mod revision;
 mod validate;
 
 use std::fmt;
@@ -15,6 +16,7 @@ pub use self::core::{ConfigMap, EndpointSlice, Endpoints, Secret, Service};
 pub use self::fields::Fields;
 pub use self::ingress::Ingress;
 pub use self::meta::{IntOrString, ObjectMeta};
+pub use self::revision::Revision;
 pub use self::validate::{FieldFault, validate};
 
 /// The kinds the control plane reads.
@@ -32,6 +34,8 @@ pub enum Kind {
     Secret,
     /// `v1` ConfigMap
     ConfigMap,
+    /// `serving.knative.dev/v1` Revision
+    Revision,
 }
 
 impl Kind {
@@ -44,6 +48,7 @@ impl Kind {
             ("v1", "Endpoints") => Some(Self::Endpoints),
             ("v1", "Secret") => Some(Self::Secret),
             ("v1", "ConfigMap") => Some(Self::ConfigMap),
+            ("serving.knative.dev/v1", "Revision") => Some(Self::Revision),
             _ => None,
         }
     }
@@ -79,6 +84,8 @@ pub enum Object {
     Secret(Arc<Secret>),
     /// A ConfigMap.
     ConfigMap(Arc<ConfigMap>),
+    /// A Revision.
+    Revision(Arc<Revision>),
 }
 
 impl Object {
@@ -91,6 +98,7 @@ impl Object {
             Self::Endpoints(_) => Kind::Endpoints,
             Self::Secret(_) => Kind::Secret,
             Self::ConfigMap(_) => Kind::ConfigMap,
+            Self::Revision(_) => Kind::Revision,
         }
     }
 
@@ -103,6 +111,7 @@ impl Object {
             Self::Endpoints(object) => &object.metadata,
             Self::Secret(object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
+            Self::Revision(object) => &object.metadata,
         }
     }
 

@@ -166,7 +166,7 @@ impl Certificates {
     fn show(&mut self, audience: &Audience, certificate: Option<Arc<CertifiedKey>>) {
         let next = match audience.listener {
             Listener::External => &mut self.external,
-            Listener::Internal => &mut self.internal,
+            Listener::Internal | Listener::Activator => &mut self.internal,
         };
         next.show(audience.host.as_ref(), certificate);
     }

@@ -1,5 +1,6 @@
 //! Pure functions from objects to what the data plane reads.
 
 pub(crate) mod ingress;
+pub(crate) mod revision;
 pub(crate) mod secret;
 pub(crate) mod service;

@@ -3,12 +3,15 @@
 mod admission;
 mod outcome;
 mod patience;
+mod revisions;
 mod served;
 mod settings;
+mod stand_in;
 mod tls;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,13 +20,15 @@ use net_pingora_tls::CertificateCells;
 
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;
+use self::revisions::Revisions;
 use self::served::{Served, ServedCells};
+use self::stand_in::{ACTIVATOR_SERVICE, ByName};
 use self::tls::with_transport;
 use crate::api::{FieldFault, Ingress, Kind, ObjectId};
 use crate::backends::Backends;
 use crate::certificates::Certificates;
-use crate::compile::service::InternalService;
-use crate::compile::{ingress as compile, service};
+use crate::compile::ingress as compile;
+use crate::compile::service::{Holds, InternalService, Resolver};
 use crate::configure::{Configure, Configured};
 use crate::conflict::{Claims, Request, Verdict};
 use crate::fault::{Fault, Origin};
@@ -40,6 +45,12 @@ pub struct Settings {
     pub system_namespace: String,
     /// Full host name of our own internal Service; what is sent to it is routed again in-process.
     pub internal_service: String,
+    /// Whether requests wait here for the pods of revisions, as at Knative's activator.
+    pub holds: bool,
+    /// Requests that a pod takes at once where its revision sets no bound; 0 any number.
+    pub most_per_pod: u32,
+    /// The address of our own pod.
+    pub own_address: Option<IpAddr>,
     /// How long to keep what there is when what comes next is not complete.
     pub patience: Patiences,
     /// Secrets with the certificates for clients that name no host, or one without a certificate.
@@ -91,6 +102,9 @@ pub struct Engine {
     class: String,
     system_namespace: String,
     internal: InternalService,
+    holds: Option<Holds>,
+    revisions: Revisions,
+    by_name: ByName,
     trust: UpstreamTrust,
     client_trust: ClientTrust,
     configure: Option<Arc<dyn Configure>>,
@@ -141,6 +155,12 @@ impl Engine {
         let mut engine = Self {
             internal: InternalService::new(&settings.internal_service),
             class: settings.class,
+            holds: settings.holds.then(|| {
+                let activators = ObjectKey::new(&settings.system_namespace, ACTIVATOR_SERVICE);
+                Holds { own: settings.own_address, activators, most_per_pod: settings.most_per_pod }
+            }),
+            revisions: Revisions::default(),
+            by_name: ByName::default(),
             system_namespace: settings.system_namespace,
             trust: UpstreamTrust::default(),
             client_trust: ClientTrust::default(),
@@ -166,6 +186,11 @@ impl Engine {
         self.publisher.cell()
     }
 
+    /// Revisions by their names, `name.namespace`, to hand to the data plane; none unless requests are held here.
+    pub fn revisions(&self) -> Arc<TableCell> {
+        self.by_name.table()
+    }
+
     /// The certificates to hand to the data plane.
     pub fn certificates(&self) -> CertificateCells {
         self.certificates.cells()
@@ -179,6 +204,7 @@ impl Engine {
     /// Frees replaced tables that no request reads any more.
     pub fn reclaim(&mut self) {
         self.publisher.reclaim();
+        self.by_name.reclaim();
     }
 
     /// When [`Engine::apply`] is to be called even if nothing changes.
@@ -200,7 +226,9 @@ impl Engine {
         }
         self.refresh_settings(&touched, &mut batch);
         self.refresh_trust(&mut touched, &mut batch);
+        self.share_anew(&mut touched, &mut batch);
         self.refresh_backends(&touched, detected);
+        self.refresh_revisions(&touched);
         self.end_waits(&mut touched, &mut batch);
         self.settle_hosts(&touched, &mut batch);
         self.refresh_certificates(&touched, &mut batch);
@@ -256,7 +284,8 @@ impl Engine {
             key: key.clone(),
             backends: &mut self.backends,
             fill: |cell: &Backend| {
-                let upstream = service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints());
+                let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
+                let upstream = self.revisions.adopt(resolver.resolve(&cell.key, &cell.upstream().target));
                 cell.set(with_transport(upstream, &cell.key, &mut self.trust));
             },
             previous: previous.as_ref(),

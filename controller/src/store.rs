@@ -6,7 +6,9 @@ use std::sync::Arc;
 use net_pingora_routing::ObjectKey;
 
 use crate::api::core::SERVICE_NAME_LABEL;
-use crate::api::{ConfigMap, EndpointSlice, Endpoints, FieldFault, Ingress, Kind, Object, ObjectId, Secret, Service};
+use crate::api::{
+    ConfigMap, EndpointSlice, Endpoints, FieldFault, Ingress, Kind, Object, ObjectId, Revision, Secret, Service,
+};
 use crate::fault::Origin;
 use crate::few::Few;
 
@@ -40,6 +42,8 @@ pub struct Touched {
     pub services: BTreeSet<ObjectKey>,
     /// Services whose endpoints changed.
     pub endpoints: BTreeSet<ObjectKey>,
+    /// Revisions that changed, or their public Services.
+    pub revisions: BTreeSet<ObjectKey>,
     /// Secrets that changed.
     pub secrets: BTreeSet<ObjectKey>,
     /// ConfigMaps that changed.
@@ -58,6 +62,8 @@ pub struct Store {
     endpoints: Objects<Endpoints>,
     secrets: Objects<Secret>,
     config_maps: Objects<ConfigMap>,
+    revisions: Objects<Revision>,
+    private_of: HashMap<ObjectKey, ObjectKey>,
     slices_of: Index,
     ingresses_of_service: Index,
     ingresses_of_secret: Index,
@@ -82,7 +88,8 @@ impl Store {
                 touched.ingresses.insert(key);
             }
             Object::Service(new) => {
-                self.services.insert(key.clone(), (new, origin));
+                let old = self.services.insert(key.clone(), (Arc::clone(&new), origin));
+                self.index_service(&key, old.as_ref().map(|(old, _)| &**old), Some(&new), touched);
                 touched.services.insert(key);
             }
             Object::EndpointSlice(new) => {
@@ -101,6 +108,11 @@ impl Store {
                 self.config_maps.insert(key.clone(), (new, origin));
                 touched.config_maps.insert(key);
             }
+            Object::Revision(new) => {
+                self.revisions.insert(key.clone(), (new, origin));
+                touched.revisions.insert(key.clone());
+                touched.endpoints.insert(key);
+            }
         }
     }
 
@@ -113,7 +125,12 @@ impl Store {
                     touched.ingresses.insert(key.clone());
                 }
             }
-            Kind::Service => touched.services.extend(self.services.remove(key).map(|_| key.clone())),
+            Kind::Service => {
+                if let Some((old, _)) = self.services.remove(key) {
+                    self.index_service(key, Some(&old), None, touched);
+                    touched.services.insert(key.clone());
+                }
+            }
             Kind::EndpointSlice => {
                 if let Some((old, _)) = self.slices.remove(key) {
                     self.index_slice(key, Some(&old), None, touched);
@@ -122,6 +139,12 @@ impl Store {
             Kind::Endpoints => touched.endpoints.extend(self.endpoints.remove(key).map(|_| key.clone())),
             Kind::Secret => touched.secrets.extend(self.secrets.remove(key).map(|_| key.clone())),
             Kind::ConfigMap => touched.config_maps.extend(self.config_maps.remove(key).map(|_| key.clone())),
+            Kind::Revision => {
+                if self.revisions.remove(key).is_some() {
+                    touched.revisions.insert(key.clone());
+                    touched.endpoints.insert(key.clone());
+                }
+            }
         }
     }
 
@@ -140,8 +163,26 @@ impl Store {
         touched: &mut Touched,
     ) {
         let (old, new) = (old.and_then(service_of), new.and_then(service_of));
+        let revision = |service: &ObjectKey| self.service(service).and_then(Service::revision);
+        let held = |revision: &ObjectKey| self.revisions.contains_key(revision);
+        touched.endpoints.extend(old.iter().chain(&new).filter_map(revision).filter(held));
         touched.endpoints.extend(old.iter().chain(&new).cloned());
         self.slices_of.change(key, old, new);
+    }
+
+    /// A revision's public Service has its name, and resolves to what its private one selects.
+    fn index_service(&mut self, key: &ObjectKey, old: Option<&Service>, new: Option<&Service>, touched: &mut Touched) {
+        if self.revisions.contains_key(key) {
+            touched.revisions.insert(key.clone());
+        }
+        let (old, new) = (old.and_then(Service::revision), new.and_then(Service::revision));
+        touched.endpoints.extend(old.iter().chain(&new).filter(|key| self.revisions.contains_key(key)).cloned());
+        if let Some(old) = old.filter(|old| self.private_of.get(old) == Some(key)) {
+            self.private_of.remove(&old);
+        }
+        if let Some(new) = new {
+            self.private_of.insert(new, key.clone());
+        }
     }
 
     /// Whether this is what is stored already.
@@ -157,6 +198,7 @@ impl Store {
             Object::Endpoints(object) => same(&self.endpoints, key, object),
             Object::Secret(object) => same(&self.secrets, key, object),
             Object::ConfigMap(object) => same(&self.config_maps, key, object),
+            Object::Revision(object) => same(&self.revisions, key, object),
         }
     }
 
@@ -170,6 +212,7 @@ impl Store {
             Kind::Endpoints => self.endpoints.contains_key(key),
             Kind::Secret => self.secrets.contains_key(key),
             Kind::ConfigMap => self.config_maps.contains_key(key),
+            Kind::Revision => self.revisions.contains_key(key),
         }
     }
 
@@ -182,6 +225,7 @@ impl Store {
             Kind::Endpoints => Box::new(self.endpoints.keys()),
             Kind::Secret => Box::new(self.secrets.keys()),
             Kind::ConfigMap => Box::new(self.config_maps.keys()),
+            Kind::Revision => Box::new(self.revisions.keys()),
         }
     }
 
@@ -193,6 +237,12 @@ impl Store {
     /// A Service.
     pub fn service(&self, key: &ObjectKey) -> Option<&Service> {
         self.services.get(key).map(|(service, _)| &**service)
+    }
+
+    /// A Revision, and the private Service that selects its pods.
+    pub fn revision(&self, key: &ObjectKey) -> Option<(&Revision, &ObjectKey)> {
+        let (revision, _) = self.revisions.get(key)?;
+        Some((revision, self.private_of.get(key)?))
     }
 
     /// The Endpoints object of a Service.

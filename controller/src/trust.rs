@@ -97,6 +97,11 @@ impl UpstreamTrust {
         Reread { changed, faults }
     }
 
+    /// Whether traffic inside the cluster is encrypted.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// How the pods of a namespace and the activator in front of them are spoken to.
     pub(crate) fn transport(&mut self, namespace: &Arc<str>) -> Transport {
         if !self.enabled {

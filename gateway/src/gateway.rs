@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use crate::activator::Activator;
 use crate::admin::{Health, Readiness, State, serve_admin, serve_health};
 use crate::front::{Acceptors, Addresses, BindError, Listening, Worker, bind};
 use crate::memory::Memory;
@@ -97,6 +98,7 @@ impl Gateway {
         let metrics = Metrics::new(Arc::clone(&self.table))?;
         let names = Names::from_system(Handle::current(), metrics.dns.clone());
         let names = names.map_err(|error| StartError::Dns(error.to_string()))?;
+        let activator = Activator::start(self.settings.activator.clone(), &names, &metrics.activator);
         let observer = Arc::new(Observer::new(Arc::new(metrics)));
         let readiness = Arc::<Readiness>::default();
         let (permits, handshakes) = (Arc::<Permits>::default(), Arc::<Permits>::default());
@@ -119,6 +121,7 @@ impl Gateway {
                 addresses: Arc::clone(&addresses),
                 files: files.clone(),
                 memory: Arc::clone(&memory),
+                activator: Arc::clone(&activator),
                 draining: drained,
             };
             workers.push(spawn(number, worker, share(&self.listening)?, stopped.clone())?);

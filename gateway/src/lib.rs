@@ -1,8 +1,9 @@
 //! The data plane of net-pingora.
 //!
-//! A request goes `front` → [`net_pingora_routing::route`] → `upstream` → `exchange`; what it did
-//! is told to `observe`. Nothing in this crate knows Kubernetes.
+//! A request goes `front` → [`net_pingora_routing::route`] → `activator`, if its revision is served through us →
+//! `upstream` → `exchange`; what it did is told to `observe`. Nothing in this crate knows Kubernetes.
 
+mod activator;
 pub mod admin;
 mod exchange;
 mod front;

@@ -15,6 +15,11 @@ use crate::settings::{MemoryCap, SettingsCell};
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// Bytes that this process's control group may have, if there is a limit.
+pub(crate) fn limit() -> Option<u64> {
+    Cgroup::own()?.limit()
+}
+
 /// Whether there is room for more connections and requests; a look costs one load.
 #[derive(Debug, Default)]
 pub(crate) struct Memory(AtomicBool);

@@ -1,5 +1,6 @@
 //! What the data plane is told at start.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use net_pingora_routing::Listener;
+use net_pingora_routing::{Listener, TableCell};
 use net_pingora_tls::Policy;
 
 use crate::pace::Pace;
@@ -27,8 +28,56 @@ pub struct Settings {
     pub upstream_pool: usize,
     /// Files that connections of clients and to upstreams may take together.
     pub open_files: usize,
+    /// For revisions that are served through us.
+    pub activator: ActivatorSettings,
     /// What may change while it serves.
     pub live: Arc<SettingsCell>,
+}
+
+/// How requests are held for revisions that are served through us.
+#[derive(Clone, Debug)]
+pub struct ActivatorSettings {
+    /// Revisions that listeners of the kind [`Listener::Activator`] serve, each as a host `name.namespace`.
+    pub revisions: Arc<TableCell>,
+    /// The cluster's domain, in which Services of revisions have their names.
+    pub domain: String,
+
+    /// Requests that may wait in all, or as the control group's memory allows; more are answered 503.
+    pub held: Option<usize>,
+    /// Requests that may wait for one revision; more are answered 503.
+    pub held_per_revision: usize,
+    /// Who is told what is asked.
+    pub autoscaler: Option<Autoscaler>,
+    /// Name of our own pod, for the autoscaler.
+    pub pod: String,
+}
+
+impl Default for ActivatorSettings {
+    fn default() -> Self {
+        Self {
+            revisions: Arc::default(),
+            domain: "cluster.local".to_owned(),
+            held: None,
+            held_per_revision: 10_000,
+            autoscaler: None,
+            pod: String::new(),
+        }
+    }
+}
+
+/// Where Knative's autoscaler listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Autoscaler {
+    /// DNS name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+impl fmt::Display for Autoscaler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
 }
 
 /// What may change while the gateway serves.

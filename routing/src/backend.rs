@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use net_pingora_tls::Encryption;
 
-use crate::EndpointSet;
+use crate::{EndpointSet, Pods, Revision};
 
 /// A Service's port as a split names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +70,8 @@ pub enum Target {
     Missing(Missing),
     /// Pods, by address.
     Endpoints(EndpointSet),
+    /// Pods of a revision that is served through us, as through Knative's activator: requests wait for them.
+    Revision(Pods),
     /// An ExternalName Service: resolved by DNS when a request needs it.
     Name {
         /// `spec.externalName`
@@ -125,9 +127,12 @@ impl Backend {
         self.upstream.load()
     }
 
-    /// Replaces what the backend resolves to; requests already sent are not disturbed.
+    /// Replaces what the backend resolves to; requests already sent are not disturbed, those that wait look again.
     pub fn set(&self, upstream: Upstream) {
-        self.upstream.store(Arc::new(upstream));
+        let next = upstream.revision().cloned();
+        let last = self.upstream.swap(Arc::new(upstream));
+        let moved = last.revision().filter(|last| next.as_ref().is_none_or(|next| !Arc::ptr_eq(next, last)));
+        next.iter().chain(moved).for_each(|revision| revision.wake());
     }
 
     /// The endpoints of now, or none when the backend resolves to something else.
@@ -135,6 +140,16 @@ impl Backend {
         match &self.upstream.load().target {
             Target::Endpoints(set) => set.clone(),
             _ => EndpointSet::default(),
+        }
+    }
+}
+
+impl Upstream {
+    /// The revision that is served through us, if it is one.
+    pub fn revision(&self) -> Option<&Arc<Revision>> {
+        match &self.target {
+            Target::Revision(pods) => Some(&pods.revision),
+            _ => None,
         }
     }
 }

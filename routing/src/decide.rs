@@ -17,6 +17,8 @@ pub enum Listener {
     External,
     /// Serves all rules.
     Internal,
+    /// Serves revisions by their names, as Knative's activator.
+    Activator,
 }
 
 /// What the decision looks at.
@@ -111,7 +113,7 @@ pub(crate) fn select<'a>(table: &'a Table, request: &Request<'_>) -> Result<&'a 
 pub(crate) fn served(host: &Host, listener: Listener) -> &[Arc<Path>] {
     match listener {
         Listener::External => host.external(),
-        Listener::Internal => host.internal(),
+        Listener::Internal | Listener::Activator => host.internal(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use crate::outlier::{self, Outlier, Standing};
 
@@ -13,12 +13,25 @@ pub struct Endpoint {
     pub address: SocketAddr,
     in_flight: AtomicU32,
     outlier: Outlier,
+    proof: AtomicU8,
 }
+
+/// Nothing is known of an endpoint but what Kubernetes says.
+const UNPROVEN: u8 = 0;
+/// It has said itself that it is ready.
+const PROVEN: u8 = 1;
+/// It has not taken a connection since it was ready.
+const DOUBTED: u8 = 2;
 
 impl Endpoint {
     /// An endpoint that carries no request yet.
     pub fn new(address: SocketAddr) -> Arc<Self> {
-        Arc::new(Self { address, in_flight: AtomicU32::new(0), outlier: Outlier::default() })
+        Arc::new(Self {
+            address,
+            in_flight: AtomicU32::new(0),
+            outlier: Outlier::default(),
+            proof: AtomicU8::new(UNPROVEN),
+        })
     }
 
     /// Requests this endpoint is serving for us right now.
@@ -30,6 +43,38 @@ impl Endpoint {
     pub fn enter(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
+    }
+
+    /// Counts one request until the guard is dropped, unless `limit` are counted already.
+    pub fn enter_below(self: &Arc<Self>, limit: u32) -> Option<InFlight> {
+        let more = |in_flight: u32| (in_flight < limit).then_some(in_flight + 1);
+        let entered = self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        entered.ok().map(|_| InFlight(Arc::clone(self)))
+    }
+
+    /// The endpoint has said that it is ready.
+    pub fn prove(&self) {
+        self.proof.store(PROVEN, Ordering::Relaxed);
+    }
+
+    /// The endpoint has not taken a connection: it is to say anew whether it is ready.
+    pub fn doubt(&self) {
+        self.proof.store(DOUBTED, Ordering::Relaxed);
+    }
+
+    /// What the endpoint has said is of no worth any more.
+    pub fn unprove(&self) {
+        self.proof.store(UNPROVEN, Ordering::Relaxed);
+    }
+
+    /// Whether it has said that it is ready.
+    pub fn is_proven(&self) -> bool {
+        self.proof.load(Ordering::Relaxed) == PROVEN
+    }
+
+    /// Whether it has to say anew that it is ready.
+    pub fn is_doubted(&self) -> bool {
+        self.proof.load(Ordering::Relaxed) == DOUBTED
     }
 
     /// Counts a connect that failed. After `limit` of them in a row the endpoint is left out of the
@@ -68,14 +113,23 @@ pub struct EndpointSet(Arc<[Arc<Endpoint>]>);
 impl EndpointSet {
     /// The set with these addresses; an endpoint that `previous` has too is kept with all it has counted.
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>, previous: &Self) -> Self {
+        Self::keeping(addresses, &[previous])
+    }
+
+    /// The same, where an endpoint may be known from several sets.
+    pub fn keeping(addresses: impl IntoIterator<Item = SocketAddr>, previous: &[&Self]) -> Self {
         let mut addresses: Vec<_> = addresses.into_iter().collect();
         addresses.sort_unstable();
         addresses.dedup();
-        let keep = |address: SocketAddr| {
-            let known = previous.0.binary_search_by_key(&address, |endpoint| endpoint.address);
-            known.ok().and_then(|at| previous.0.get(at)).map_or_else(|| Endpoint::new(address), Arc::clone)
-        };
+        let known = |address| previous.iter().find_map(|set| set.get(address));
+        let keep = |address| known(address).map_or_else(|| Endpoint::new(address), Arc::clone);
         Self(addresses.into_iter().map(keep).collect())
+    }
+
+    /// The endpoint with an address.
+    pub fn get(&self, address: SocketAddr) -> Option<&Arc<Endpoint>> {
+        let at = self.0.binary_search_by_key(&address, |endpoint| endpoint.address).ok()?;
+        self.0.get(at)
     }
 
     /// All endpoints, by address.

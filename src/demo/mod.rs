@@ -20,7 +20,7 @@ use anyhow::Context;
 use net_pingora_backends::manifests::Backends;
 use net_pingora_config::{DemoArgs, ObjectArgs};
 use net_pingora_controller::Applied;
-use net_pingora_gateway::settings::{ListenerSettings, Settings};
+use net_pingora_gateway::settings::{ActivatorSettings, ListenerSettings, Settings};
 use net_pingora_routing::Listener;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -105,6 +105,7 @@ fn settings() -> Settings {
         threads: available_parallelism().map_or(1, NonZeroUsize::get),
         upstream_pool: 512,
         open_files: usize::MAX,
+        activator: ActivatorSettings::default(),
         live: Arc::default(),
     }
 }

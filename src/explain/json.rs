@@ -1,6 +1,6 @@
 //! The explanation for programs: one JSON object.
 
-use net_pingora_routing::{Backend, Header, Missing, Path, Split, Step, Target};
+use net_pingora_routing::{Backend, EndpointSet, Header, Missing, Path, Split, Step, Target};
 use serde_json::{Map, Value, json};
 
 use super::reason::{Reason, miss_text, miss_word};
@@ -80,6 +80,10 @@ fn target(backend: &Backend) -> Value {
         Target::Missing(Missing::Port) => json!({ "missing": "port" }),
         Target::Internal => json!({ "internal": true }),
         Target::Name { host, port } => json!({ "dns": format!("{host}:{port}") }),
+        Target::Revision(pods) => {
+            let addresses = |set: &EndpointSet| set.as_slice().iter().map(|pod| pod.address).collect::<Vec<_>>();
+            json!({ "revision": { "ready": addresses(&pods.ready), "starting": addresses(&pods.starting) } })
+        }
         Target::Endpoints(set) => {
             json!({ "endpoints": set.as_slice().iter().map(|endpoint| endpoint.address).collect::<Vec<_>>() })
         }

@@ -65,6 +65,7 @@ impl Asked {
         match self.listener {
             Listener::External => "external",
             Listener::Internal => "internal",
+            Listener::Activator => "activator",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use net_pingora_routing::{Backend, Header, Missing, Path, Protocol, Target};
+use net_pingora_routing::{Backend, Header, Missing, Path, Pods, Protocol, Target};
 
 use super::Answer;
 use super::reason::{Reason, miss_text, position};
@@ -73,8 +73,11 @@ fn target(backend: &Backend) -> String {
         Target::Missing(Missing::Port) => "answered 503: the Service has no such port".to_owned(),
         Target::Internal => "our own internal Service: routed once more by the internal listeners".to_owned(),
         Target::Name { host, port } => format!("{} to {host}:{port} by DNS", protocol(upstream.protocol)),
+        Target::Revision(pods) if pods.ready.as_slice().is_empty() => {
+            format!("{}, once a pod of revision {} is ready", protocol(upstream.protocol), pods.revision.key)
+        }
         Target::Endpoints(set) if set.as_slice().is_empty() => "answered 503: no endpoint is ready".to_owned(),
-        Target::Endpoints(set) => {
+        Target::Endpoints(set) | Target::Revision(Pods { ready: set, .. }) => {
             let shown = set.as_slice().iter().take(MOST_ADDRESSES).map(|endpoint| endpoint.address.to_string());
             let more = match set.as_slice().len().saturating_sub(MOST_ADDRESSES) {
                 0 => String::new(),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use net_pingora_gateway::settings::{ListenerSettings, LiveSettings, Settings, SettingsCell, Timeouts};
+use net_pingora_gateway::settings::{
+    ActivatorSettings, ListenerSettings, LiveSettings, Settings, SettingsCell, Timeouts,
+};
 use net_pingora_gateway::{Gateway, Running};
 use net_pingora_routing::{
-    Backend, BackendKey, Change, EndpointSet, Header, HeaderMatch, Host, Ingress, Listener, ObjectKey, Path, Protocol,
-    Publisher, ServicePort, Split, Splits, Target, Traffic, Transport, Upstream,
+    Backend, BackendKey, Change, EndpointSet, Header, HeaderMatch, Host, HostName, Ingress, Listener, ObjectKey, Path,
+    Protocol, Publisher, ServicePort, Split, Splits, Target, Traffic, Transport, Upstream,
 };
 use net_pingora_tls::CertificateCells;
 
@@ -117,6 +119,8 @@ pub struct TestGateway {
     pub external_tls: SocketAddr,
     /// Address of the internal HTTPS listener.
     pub internal_tls: SocketAddr,
+    /// Address of the listener that stands in for Knative's activator.
+    pub activator: SocketAddr,
     /// Address of health.
     pub health: SocketAddr,
     /// The gateway's certificates.
@@ -165,6 +169,27 @@ impl TestGateway {
         Self::launch(Settings { open_files, ..settings() }, routes, |_| {})
     }
 
+    /// Serves these routes with these settings for revisions.
+    ///
+    /// # Panics
+    /// When the gateway does not start.
+    pub fn with_activator(activator: ActivatorSettings, routes: impl IntoIterator<Item = Route>) -> Self {
+        Self::launch(Settings { activator, ..settings() }, routes, |_| {})
+    }
+
+    /// The backend of a host's one split.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    #[expect(clippy::expect_used, reason = "a test without its route has failed")]
+    pub fn backend(&self, host: &str) -> Arc<Backend> {
+        let table = self.publisher.cell();
+        let name = HostName::parse(host).expect("a host");
+        let table = table.load();
+        let path = table.host(&name).expect("a route").external().first().expect("a path");
+        Arc::clone(&path.splits.as_slice().first().expect("a split").backend)
+    }
+
     #[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
     fn launch(
         settings: Settings,
@@ -188,6 +213,7 @@ impl TestGateway {
             internal: address("internal-http"),
             external_tls: address("external-https"),
             internal_tls: address("internal-https"),
+            activator: address("activator-http1"),
             health: address("health"),
             certificates,
             settings: settings_cell,
@@ -269,12 +295,14 @@ fn settings() -> Settings {
             listener("internal-http", Listener::Internal),
             listener("external-https", Listener::External),
             listener("internal-https", Listener::Internal),
+            listener("activator-http1", Listener::Activator),
         ],
         health: any,
         admin: any,
         threads: 1,
         upstream_pool: 128,
         open_files: usize::MAX,
+        activator: ActivatorSettings::default(),
         live: Arc::default(),
     }
 }

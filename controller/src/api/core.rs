@@ -1,13 +1,21 @@
 //! The kinds of core Kubernetes that a KIngress refers to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use net_pingora_routing::ObjectKey;
 use serde::Deserialize;
 
 use super::{IntOrString, ObjectMeta};
 
 /// The label that ties an EndpointSlice to its Service.
 pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
+
+/// The label that tells which of the two Services of a revision one is.
+pub const SERVICE_TYPE_LABEL: &str = "networking.internal.knative.dev/serviceType";
+
+/// The label with the name of the revision that a Service belongs to.
+pub const REVISION_LABEL: &str = "serving.knative.dev/revision";
 
 /// `v1` Service
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -17,6 +25,15 @@ pub struct Service {
     pub metadata: ObjectMeta,
     /// What it offers.
     pub spec: ServiceSpec,
+}
+
+impl Service {
+    /// The revision whose pods it selects, if it is the private Service of one.
+    pub fn revision(&self) -> Option<ObjectKey> {
+        let labels = &self.metadata.labels;
+        labels.get(SERVICE_TYPE_LABEL).filter(|&kind| kind == "Private")?;
+        Some(ObjectKey { namespace: Arc::clone(&self.metadata.namespace), name: labels.get(REVISION_LABEL)?.into() })
+    }
 }
 
 /// `spec` of a Service.
@@ -93,6 +110,8 @@ pub struct TargetRef {
 pub struct EndpointConditions {
     /// Whether it takes requests; absent counts as yes.
     pub ready: Option<bool>,
+    /// Whether it is about to go.
+    pub terminating: Option<bool>,
 }
 
 /// One port of an EndpointSlice or an Endpoints subset.

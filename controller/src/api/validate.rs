@@ -30,7 +30,7 @@ pub fn validate(object: &Object) -> Vec<FieldFault> {
         Object::Service(object) => service(object),
         Object::EndpointSlice(object) => slice(object),
         Object::Endpoints(object) => endpoints(object),
-        Object::Secret(_) | Object::ConfigMap(_) => Vec::new(),
+        Object::Secret(_) | Object::ConfigMap(_) | Object::Revision(_) => Vec::new(),
     }
 }
 

@@ -6,8 +6,9 @@ use net_pingora_routing::{
     BackendKey, EndpointSet, Missing, ObjectKey, Protocol, ServicePort, Target, Transport, Upstream,
 };
 
+use super::revision;
 use crate::api::IntOrString;
-use crate::api::core::{self, EndpointPort, EndpointSlice, Endpoints, Service};
+use crate::api::core::{self, EndpointConditions, EndpointPort, EndpointSlice, Endpoints, Service};
 use crate::store::Store;
 
 /// The port of an ExternalName Service that lists none, as in net-kourier.
@@ -16,7 +17,7 @@ const EXTERNAL_NAME_PORT: u16 = 80;
 /// Our own internal Service: what is sent to it is routed again instead.
 #[derive(Clone, Debug)]
 pub(crate) struct InternalService {
-    key: ObjectKey,
+    pub(crate) key: ObjectKey,
     host: String,
 }
 
@@ -37,26 +38,56 @@ impl InternalService {
     }
 }
 
-/// What a backend resolves to now; endpoints that stay keep their counts from `previous`.
-pub(crate) fn resolve(key: &BackendKey, store: &Store, internal: &InternalService, previous: &EndpointSet) -> Upstream {
-    let name = ObjectKey::new(&key.namespace, &key.service);
-    let Some(service) = store.service(&name) else { return missing(Missing::Service) };
-    let port = find_port(service, &key.port);
-    let protocol = port.map_or(Protocol::Http1, |port| protocol(service, port));
-    if service.spec.is_external_name() {
-        let number = match port {
-            Some(port) => u16::try_from(port.port).unwrap_or(EXTERNAL_NAME_PORT),
-            None if service.spec.ports.is_empty() => EXTERNAL_NAME_PORT,
-            None => return missing(Missing::Port),
-        };
-        return plain(protocol, external(&service.spec.external_name, number, internal));
+/// What backends are resolved with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resolver<'a> {
+    /// All objects.
+    pub(crate) store: &'a Store,
+    /// Our own internal Service.
+    pub(crate) internal: &'a InternalService,
+    /// How requests are held here, if they are.
+    pub(crate) holds: Option<&'a Holds>,
+}
+
+/// How requests for revisions are held here, as at Knative's activator.
+#[derive(Clone, Debug)]
+pub(crate) struct Holds {
+    /// Our own address, by which we know our place among the activators.
+    pub(crate) own: Option<IpAddr>,
+    /// The Service whose endpoints are all activators, us included where we stand in for them.
+    pub(crate) activators: ObjectKey,
+    /// Requests that a pod takes at once where its revision sets no bound; 0 any number.
+    pub(crate) most_per_pod: u32,
+}
+
+impl Resolver<'_> {
+    /// What a backend resolves to now; endpoints that stay keep their counts from `previous`.
+    pub(crate) fn resolve(self, key: &BackendKey, previous: &Target) -> Upstream {
+        let name = ObjectKey::new(&key.namespace, &key.service);
+        let Some(service) = self.store.service(&name) else { return missing(Missing::Service) };
+        let port = find_port(service, &key.port);
+        let protocol = port.map_or(Protocol::Http1, |port| protocol(service, port));
+        if service.spec.is_external_name() {
+            let number = match port {
+                Some(port) => u16::try_from(port.port).unwrap_or(EXTERNAL_NAME_PORT),
+                None if service.spec.ports.is_empty() => EXTERNAL_NAME_PORT,
+                None => return missing(Missing::Port),
+            };
+            return plain(protocol, external(&service.spec.external_name, number, self.internal));
+        }
+        let Some(port) = port else { return missing(Missing::Port) };
+        if name == self.internal.key {
+            return plain(protocol, Target::Internal);
+        }
+        let addresses = addresses(port, self.store, &name);
+        if let Some(holds) = self.holds
+            && let Some(pods) = revision::pods(self.store, holds, &name, (port, protocol), &addresses, previous)
+        {
+            return plain(protocol, Target::Revision(pods));
+        }
+        let [last, starting] = revision::known(previous);
+        plain(protocol, Target::Endpoints(EndpointSet::keeping(addresses, &[&last, &starting])))
     }
-    let Some(port) = port else { return missing(Missing::Port) };
-    if name == internal.key {
-        return plain(protocol, Target::Internal);
-    }
-    let addresses = addresses(port, store, &name);
-    plain(protocol, Target::Endpoints(EndpointSet::new(addresses, previous)))
 }
 
 fn missing(what: Missing) -> Upstream {
@@ -92,7 +123,7 @@ fn protocol(service: &Service, port: &core::ServicePort) -> Protocol {
 }
 
 /// The ready addresses of all slices, or of the Endpoints object when there is no slice at all.
-fn addresses(port: &core::ServicePort, store: &Store, service: &ObjectKey) -> Vec<SocketAddr> {
+pub(super) fn addresses(port: &core::ServicePort, store: &Store, service: &ObjectKey) -> Vec<SocketAddr> {
     let mut slices = store.slices(service).peekable();
     if slices.peek().is_some() {
         return slices.flat_map(|slice| slice_addresses(slice, port)).collect();
@@ -101,9 +132,18 @@ fn addresses(port: &core::ServicePort, store: &Store, service: &ObjectKey) -> Ve
 }
 
 fn slice_addresses(slice: &EndpointSlice, port: &core::ServicePort) -> Vec<SocketAddr> {
+    addresses_where(slice, port, |conditions| conditions.ready != Some(false))
+}
+
+/// The addresses of those endpoints of a slice whose conditions are `wanted`.
+pub(super) fn addresses_where(
+    slice: &EndpointSlice,
+    port: &core::ServicePort,
+    wanted: fn(&EndpointConditions) -> bool,
+) -> Vec<SocketAddr> {
     let Some(number) = target_port(&slice.ports, port) else { return Vec::new() };
-    let ready = slice.endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false));
-    let texts = ready.flat_map(|endpoint| &endpoint.addresses).filter(|_| slice.address_type != "FQDN");
+    let endpoints = slice.endpoints.iter().filter(|endpoint| wanted(&endpoint.conditions));
+    let texts = endpoints.flat_map(|endpoint| &endpoint.addresses).filter(|_| slice.address_type != "FQDN");
     texts.filter_map(|text| socket(text, number)).collect()
 }
 
@@ -166,14 +206,19 @@ mod tests {
         Object::Endpoints(Arc::new(serde_json::from_value(value).unwrap()))
     }
 
+    fn resolve(store: &Store, key: &BackendKey, internal: &InternalService) -> Upstream {
+        Resolver { store, internal, holds: None }.resolve(key, &Target::Internal)
+    }
+
     /// Target and protocol as text.
     fn resolved(objects: &[Object], port: ServicePort) -> String {
         let key = BackendKey { namespace: "default".into(), service: "s".into(), port };
-        let upstream = resolve(&key, &store(objects), &InternalService::new(INTERNAL), &EndpointSet::default());
+        let upstream = resolve(&store(objects), &key, &InternalService::new(INTERNAL));
         let target = match upstream.target {
             Target::Missing(what) => format!("no {what:?}"),
             Target::Name { host, port } => format!("{host}:{port}"),
             Target::Internal => "internal".to_owned(),
+            Target::Revision(_) => "a revision".to_owned(),
             Target::Endpoints(set) => {
                 set.as_slice().iter().map(|endpoint| endpoint.address.to_string()).collect::<Vec<_>>().join(" ")
             }
@@ -279,7 +324,7 @@ mod tests {
         let own = InternalService::new("s.default.svc.cluster.local");
         let key = BackendKey { namespace: "default".into(), service: "s".into(), port: number(80) };
         let store = store(&[service(&json!({"ports": [{"port": 80}]}))]);
-        let upstream = resolve(&key, &store, &own, &EndpointSet::default());
+        let upstream = resolve(&store, &key, &own);
         assert!(matches!(upstream.target, Target::Internal));
     }
 }

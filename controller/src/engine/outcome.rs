@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use net_pingora_routing::{EndpointSet, ObjectKey, Target};
+use net_pingora_routing::{ObjectKey, Target};
 
 use super::Engine;
 use crate::api::ingress::Split;
 use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId};
 use crate::compile::ingress::backend_key;
-use crate::compile::{secret, service};
+use crate::compile::secret;
+use crate::compile::service::Resolver;
 use crate::references;
 
 /// Why the latest version of a KIngress is not served in full.
@@ -120,11 +121,12 @@ impl Engine {
 
     /// Whether some request could be sent to the split's backend now.
     pub(super) fn is_there(&self, split: &Split) -> bool {
-        let upstream = service::resolve(&backend_key(split), &self.store, &self.internal, &EndpointSet::default());
-        match upstream.target {
+        let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
+        match resolver.resolve(&backend_key(split), &Target::Internal).target {
             Target::Endpoints(endpoints) => !endpoints.as_slice().is_empty(),
             Target::Missing(_) => false,
-            Target::Internal | Target::Name { .. } => true,
+            // Requests wait until there is a pod.
+            Target::Revision(_) | Target::Internal | Target::Name { .. } => true,
         }
     }
 }

@@ -41,6 +41,7 @@ impl Engine {
         }
         if changed {
             touched.endpoints.extend(self.backends.services().cloned());
+            touched.revisions.extend(self.store.keys(Kind::Revision).cloned());
         }
         if clients.changed {
             self.certificates.trust_clients_of(self.client_trust.roots());
@@ -81,7 +82,9 @@ impl Engine {
 /// Adds how the upstream is spoken to; only pods prove who they are.
 pub(super) fn with_transport(upstream: Upstream, key: &BackendKey, trust: &mut UpstreamTrust) -> Upstream {
     match upstream.target {
-        Target::Endpoints(_) => Upstream { transport: trust.transport(&key.namespace), ..upstream },
+        Target::Endpoints(_) | Target::Revision(_) => {
+            Upstream { transport: trust.transport(&key.namespace), ..upstream }
+        }
         _ => upstream,
     }
 }

@@ -9,7 +9,8 @@ use super::outcome::loaded_splits;
 use super::tls::with_transport;
 use super::{Batch, Engine};
 use crate::backends::service_of;
-use crate::compile::{ingress as compile, service};
+use crate::compile::ingress as compile;
+use crate::compile::service::Resolver;
 use crate::store::Touched;
 
 impl Engine {
@@ -21,10 +22,11 @@ impl Engine {
         let over: BTreeSet<_> = self.lingering.over(now).iter().map(service_of).collect();
         let changed: BTreeSet<_> = touched.services.union(&touched.endpoints).chain(&over).collect();
         for cell in changed.into_iter().flat_map(|service| self.backends.of_service(service)) {
-            let upstream = service::resolve(&cell.key, &self.store, &self.internal, &cell.endpoints());
-            let (last, next) = (cell.endpoints(), with_transport(upstream, &cell.key, &mut self.trust));
+            let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
+            let upstream = self.revisions.adopt(resolver.resolve(&cell.key, &cell.upstream().target));
+            let next = with_transport(upstream, &cell.key, &mut self.trust);
             let empty = matches!(&next.target, Target::Endpoints(endpoints) if endpoints.as_slice().is_empty());
-            if empty && !last.as_slice().is_empty() && self.lingering.waits(&cell.key, now) {
+            if empty && !cell.endpoints().as_slice().is_empty() && self.lingering.waits(&cell.key, now) {
                 continue;
             }
             self.lingering.forget(&cell.key);

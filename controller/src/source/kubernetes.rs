@@ -14,7 +14,7 @@ use net_pingora_routing::ObjectKey;
 use tracing::{info, warn};
 
 pub use self::client::{ConnectError, connect};
-use self::steps::{IngressState, KINDS, Reading, Step, Steps, steps};
+use self::steps::{IngressState, Reading, Step, Steps, kinds, steps};
 use crate::api::{Kind, ObjectId};
 use crate::engine::Engine;
 use crate::fault::Origin;
@@ -59,11 +59,11 @@ pub struct Cluster {
 impl Cluster {
     /// Watches the cluster for KIngress objects of a class; nothing is sent before [`Cluster::read`].
     ///
-    /// `system_namespace` is where Knative's ConfigMaps are.
-    pub fn new(client: &Client, class: &str, system_namespace: &str) -> Self {
+    /// `system_namespace` is where Knative's ConfigMaps are; who `holds` requests watches Revisions as well.
+    pub fn new(client: &Client, class: &str, system_namespace: &str, holds: bool) -> Self {
         Self {
-            steps: steps(client, system_namespace),
-            phases: KINDS.into_iter().map(|kind| (kind, Phase::default())).collect(),
+            steps: steps(client, system_namespace, holds),
+            phases: kinds(holds).map(|kind| (kind, Phase::default())).collect(),
             failing: BTreeSet::new(),
             class: class.to_owned(),
         }

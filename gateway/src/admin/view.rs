@@ -59,6 +59,8 @@ enum TargetView {
     /// The Service, or its port, does not exist.
     Missing(&'static str),
     Endpoints(Vec<EndpointView>),
+    /// A revision that is served through us.
+    Revision(RevisionView),
     /// An ExternalName Service.
     Name {
         host: String,
@@ -66,6 +68,15 @@ enum TargetView {
     },
     /// Routed once more, by the internal listener's rules.
     Internal,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RevisionView {
+    waiting: usize,
+    concurrency: u32,
+    ready: Vec<EndpointView>,
+    starting: Vec<EndpointView>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +135,12 @@ impl From<&Target> for TargetView {
             Target::Endpoints(set) => {
                 Self::Endpoints(set.as_slice().iter().map(|at| EndpointView::from(&**at)).collect())
             }
+            Target::Revision(pods) => Self::Revision(RevisionView {
+                waiting: pods.revision.waiting(),
+                concurrency: pods.concurrency,
+                ready: pods.ready.as_slice().iter().map(|at| EndpointView::from(&**at)).collect(),
+                starting: pods.starting.as_slice().iter().map(|at| EndpointView::from(&**at)).collect(),
+            }),
             Target::Name { host, port } => Self::Name { host: host.to_string(), port: *port },
             Target::Internal => Self::Internal,
         }

@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::downstream::Downstream;
+use super::stand_in::ProbeAnswer;
 use crate::observe::answers::Reason;
 
 /// The text of an answer: a general reason and the id by which the log tells the exact one.
@@ -39,6 +40,21 @@ pub(super) async fn write(
     }
     down.begin(Box::new(head), false).await?;
     down.send(text.into(), true).await
+}
+
+/// Writes the answer to a probe, as Knative's activator answers it.
+pub(super) async fn probed(down: &mut Downstream, told: ProbeAnswer) -> pingora_error::Result<()> {
+    let mut head = ResponseHeader::build(StatusCode::OK, Some(2))?;
+    let body = if matches!(told, ProbeAnswer::Activator) { "activator" } else { "" };
+    if let ProbeAnswer::Hash(hash) = told {
+        head.insert_header("K-Network-Hash", hash)?;
+    }
+    head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    if body.is_empty() || down.request().method == http::Method::HEAD {
+        return down.begin(Box::new(head), true).await;
+    }
+    down.begin(Box::new(head), false).await?;
+    down.send(body.into(), true).await
 }
 
 /// A trailers-only response (gRPC over HTTP2, "Responses").

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use net_pingora_routing::{InFlight, Match, Protocol};
+use net_pingora_routing::{Match, Protocol};
 
 use super::decide::Hops;
+use crate::activator::{Asking, Slot};
 use crate::front::Connection;
 use crate::observe::answers::Reason;
 use crate::observe::metrics::Counted;
@@ -37,7 +38,11 @@ pub(super) struct Context {
     /// The protocol spoken to it.
     pub(super) protocol: Protocol,
     /// Counts the request at its endpoint.
-    pub(super) in_flight: Option<InFlight>,
+    pub(super) slot: Option<Slot>,
+    /// Counts the request at its revision, if that is served through us.
+    pub(super) asking: Option<Asking>,
+    /// How long it has waited for a pod.
+    pub(super) held: Option<Duration>,
     /// Whether the connection of the last try had served requests before.
     pub(super) reused: bool,
     /// Whether the last try failed to connect.
@@ -62,7 +67,9 @@ impl Context {
             others: false,
             upstream: None,
             protocol: Protocol::Http1,
-            in_flight: None,
+            slot: None,
+            asking: None,
+            held: None,
             reused: false,
             unconnected: false,
             answer: None,

@@ -5,6 +5,7 @@ use pingora_http::RequestHeader;
 use smallvec::SmallVec;
 
 use super::headers;
+use super::stand_in::ProbeAnswer;
 use crate::front::Connection;
 use crate::observe::answers::Reason;
 
@@ -21,6 +22,8 @@ pub(super) enum Verdict {
     Forward(Hops),
     /// Answer 301 with this Location.
     Redirect(String),
+    /// Answer a probe ourselves.
+    Probed(ProbeAnswer),
     /// Answer with an error.
     Refuse(Reason),
 }
@@ -38,9 +41,16 @@ pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut R
             Decision::NotFound(miss) => return Verdict::Refuse(miss.into()),
         };
         let Some(split) = hop.split() else { return Verdict::Refuse(Reason::Internal) };
-        if !matches!(split.backend.upstream().target, Target::Internal) {
-            hops.push(hop);
-            return Verdict::Forward(hops);
+        match &split.backend.upstream().target {
+            Target::Internal => {}
+            Target::Revision(pods) if headers::network_probe(request).is_some() && pods.is_cold() => {
+                return headers::probed_hash(request, &hop.path)
+                    .map_or(Verdict::Refuse(Reason::BadRequest), |hash| Verdict::Probed(ProbeAnswer::Hash(hash)));
+            }
+            _ => {
+                hops.push(hop);
+                return Verdict::Forward(hops);
+            }
         }
         if headers::of_route(request, &hop.path, split).is_err() {
             return Verdict::Refuse(Reason::BadRequest);

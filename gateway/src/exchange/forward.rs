@@ -1,19 +1,23 @@
 //! A request on its way to an upstream, tried again where that is safe.
 
+use std::time::Instant;
+
 use net_pingora_routing::Protocol;
 use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
 
 use super::context::Context;
 use super::downstream::Downstream;
+use super::headers;
 use super::outgoing::Outgoing;
 use super::pump::{End, Pump};
 use super::retry;
 use super::serve::Exchange;
 use super::told::Told;
 use super::via;
+use crate::activator::Asking;
 use crate::observe::answers::Reason;
 use crate::observe::metrics::ConnectFailure;
-use crate::upstream::{self, Choice, Upstream};
+use crate::upstream::{self, Asker, Choice, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will; the upstream when a tunnel to it begins.
 pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
@@ -33,13 +37,22 @@ pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mu
 
 async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
     // Whatever ends this attempt says nothing of the one before.
-    (ctx.unconnected, ctx.reused, ctx.others) = (false, false, false);
+    (ctx.unconnected, ctx.reused, ctx.others, ctx.slot) = (false, false, false, None);
     ctx.attempts += 1;
-    let choice = choose(exchange, down, ctx).await?;
-    let mut outgoing = Outgoing::new(down, ctx, choice.encryption.is_some())?;
-    if choice.named {
-        via::mark(&mut outgoing.head)?;
+    if ctx.asking.is_none() {
+        ctx.asking = asking(exchange, down, ctx);
     }
+    let upgrade = down.grant.is_some();
+    let choice = tokio::select! {
+        biased;
+        choice = choose(exchange, upgrade, ctx) => choice?,
+        error = down.left() => return Err(error),
+    };
+    if choice.is_named() && via::goes_in_circles(down.request()) {
+        ctx.answer = Some(Reason::Loop);
+        return Error::e_explain(ErrorType::HTTPStatus(Reason::Loop.status()), "a name leads back to us");
+    }
+    let outgoing = Outgoing::new(down, ctx, &choice)?;
     let open = exchange.connections.open(&choice, ctx.protocol, ctx.attempts > 1, &ctx.connection.settings.timeouts);
     let opened = tokio::select! {
         biased;
@@ -47,8 +60,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
         error = down.left() => return Err(error),
     };
     let mut up = opened.map_err(|error| {
-        choice.connect_failed(&error, ctx.connection.settings.eject_after, &exchange.observer.metrics);
-        ctx.unconnected = true;
+        not_connected(exchange, ctx, &choice, &error);
         error.into_up()
     })?;
     ctx.reused = up.reused;
@@ -65,11 +77,33 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     Ok(None)
 }
 
+/// Counts a request at its revision, if that is served through us; probes are no demand.
+fn asking(exchange: &Exchange, down: &Downstream, ctx: &Context) -> Option<Asking> {
+    let upstream = ctx.last_hop()?.split()?.backend.upstream();
+    let revision = upstream.revision().filter(|_| headers::network_probe(down.request()).is_none())?;
+    Some(exchange.activator.ask(revision))
+}
+
+/// Takes note of an endpoint that took no connection; a pod is asked whether it is still ready.
+fn not_connected(exchange: &Exchange, ctx: &mut Context, choice: &Choice, error: &Error) {
+    ctx.unconnected = true;
+    choice.connect_failed(error, ctx.connection.settings.eject_after, &exchange.observer.metrics);
+    if let Some(revision) = choice.revision()
+        && let Some(split) = ctx.last_hop().and_then(|hop| hop.split())
+    {
+        exchange.activator.probe(&split.backend, revision);
+    }
+}
+
 /// The upstream of this attempt.
-async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Result<Choice> {
+async fn choose(exchange: &Exchange, upgrade: bool, ctx: &mut Context) -> Result<Choice> {
     let hop = ctx.hops.last().and_then(|hop| Some((hop, hop.split()?)));
     let Some((hop, split)) = hop else { return Error::err(ErrorType::InternalError) };
-    let choice = match upstream::choose(&hop.path, split, &exchange.names, &ctx.tried).await {
+    let waits = ctx.asking.is_some().then(Instant::now);
+    let asker = Asker { path: &hop.path, split, tried: &ctx.tried, began: ctx.started };
+    let chosen = upstream::choose(&asker, &exchange.names, &exchange.activator).await;
+    ctx.held = waits.map(|since| ctx.held.unwrap_or_default() + since.elapsed());
+    let mut choice = match chosen {
         Ok(choice) => choice,
         Err(unavailable) => {
             let reason = unavailable.reason();
@@ -78,15 +112,11 @@ async fn choose(exchange: &Exchange, down: &Downstream, ctx: &mut Context) -> Re
             return Error::e_because(ErrorType::HTTPStatus(reason.status()), backend, unavailable);
         }
     };
-    if choice.named && via::goes_in_circles(down.request()) {
-        ctx.answer = Some(Reason::Loop);
-        return Error::e_explain(ErrorType::HTTPStatus(Reason::Loop.status()), "a name leads back to us");
-    }
     // An upgrade is HTTP/1.1's (RFC 9113 §8.6), whatever the port's name says.
-    ctx.protocol = if down.grant.is_some() { Protocol::Http1 } else { choice.protocol };
+    ctx.protocol = if upgrade { Protocol::Http1 } else { choice.protocol };
     ctx.others = choice.others;
     ctx.upstream = Some(choice.endpoint.address);
-    ctx.in_flight = Some(choice.endpoint.enter());
+    ctx.slot = choice.slot.take();
     Ok(choice)
 }
 

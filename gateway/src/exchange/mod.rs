@@ -1,11 +1,13 @@
 //! One request, from its head to the last byte of its response.
 //!
-//! `serve` leads through it: `decide` routes, `forward` tries upstreams, `outgoing` makes the head
-//! an upstream sees and `response` the one the client sees, `pump` carries the bodies, `tunnel` what is no
-//! HTTP any more, `retry` says whether to try again, `answer` speaks when the gateway answers itself, `record` counts and logs.
+//! `serve` leads through it: `decide` routes, `stand_in` does so at the activator's own ports, `forward` tries upstreams,
+//! `outgoing` makes the head an upstream sees and `response` the one the client sees, `pump` carries the bodies, `tunnel`
+//! what is no HTTP any more, `retry` says whether to try again, `answer` speaks when the gateway answers itself, `record`
+//! counts and logs.
 //!
 //! Rules of headers: `headers` has what a request loses and gets, `hop_by_hop` what is for neighbours only in
-//! either direction, `outgoing` and `response` what a change of protocol asks for.
+//! either direction, `via` what keeps names from leading in circles, `outgoing` and `response` what a change of
+//! protocol asks for.
 
 mod answer;
 mod context;
@@ -20,6 +22,7 @@ mod record;
 mod response;
 mod retry;
 mod serve;
+mod stand_in;
 mod told;
 mod tunnel;
 mod via;

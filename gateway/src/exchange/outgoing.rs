@@ -11,7 +11,8 @@ use pingora_http::RequestHeader;
 use super::context::Context;
 use super::downstream::Downstream;
 use super::headers::{self, Trust};
-use super::hop_by_hop;
+use super::{hop_by_hop, via};
+use crate::upstream::Choice;
 
 /// What an upstream is told first.
 pub(super) struct Outgoing {
@@ -23,11 +24,11 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The head for an upstream of the protocol that was chosen.
+    /// The head for the endpoint that was chosen.
     ///
     /// # Errors
     /// When the client's head cannot be told to this upstream.
-    pub(super) fn new(down: &mut Downstream, ctx: &Context, encrypted: bool) -> Result<Self> {
+    pub(super) fn new(down: &mut Downstream, ctx: &Context, choice: &Choice) -> Result<Self> {
         let empty = down.session.is_body_empty();
         let mut head = Box::new(down.request().clone());
         // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
@@ -40,12 +41,18 @@ impl Outgoing {
         {
             headers::of_route(&mut head, &hop.path, split)?;
         }
+        if ctx.asking.is_some() {
+            headers::counted(&mut head)?;
+        }
+        if choice.is_named() {
+            via::mark(&mut head)?;
+        }
         let mut waits = false;
         match ctx.protocol {
             Protocol::Http1 => for_http1(&mut head, empty)?,
             Protocol::Http2 => {
                 waits = head.remove_header(&EXPECT).is_some();
-                for_http2(&mut head, encrypted)?;
+                for_http2(&mut head, choice.encryption.is_some())?;
             }
         }
         Ok(Self { head, empty, waits })

@@ -52,6 +52,7 @@ pub(super) fn record(observer: &Observer, ctx: &Context, exchanged: &Exchanged<'
         duration,
         upstream_time: ctx.responded.map(|at: Instant| at.duration_since(ctx.started)),
         upstream: ctx.upstream,
+        held: ctx.held,
         answer: ctx.answer,
     }
     .log();

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use http::Method;
-use net_pingora_routing::TableCell;
+use net_pingora_routing::{Listener, TableCell};
 use pingora_core::protocols::Stream;
 use pingora_error::{Error, Result};
 use pingora_http::RequestHeader;
@@ -16,7 +16,8 @@ use super::downstream::Downstream;
 use super::headers::Trust;
 use super::told::Told;
 use super::tunnel::Tunnel;
-use super::{answer, forward, headers, record, retry};
+use super::{answer, forward, headers, record, retry, stand_in};
+use crate::activator::Activator;
 use crate::front::Connection;
 use crate::memory::Memory;
 use crate::observe::Observer;
@@ -30,6 +31,7 @@ pub(crate) struct Exchange {
     pub(crate) table: Arc<TableCell>,
     pub(crate) names: Arc<Names>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) activator: Arc<Activator>,
     pub(crate) connections: Connections,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -75,6 +77,7 @@ impl Exchange {
                 ctx.hops = hops;
                 return forward::forward(self, down, ctx).await;
             }
+            Verdict::Probed(told) => answer::probed(down, told).await?,
             Verdict::Redirect(location) => self.answer(down, ctx, Reason::Redirect, Some(&location), None).await?,
             Verdict::Refuse(reason) => self.answer(down, ctx, reason, None, None).await?,
         }
@@ -91,6 +94,9 @@ impl Exchange {
             return Verdict::Refuse(Reason::Overloaded);
         }
         headers::strip(request, &ctx.connection);
+        if ctx.connection.kind == Listener::Activator {
+            return stand_in::decide(&self.activator, request);
+        }
         decide(&self.table, &ctx.connection, request)
     }
 

@@ -44,7 +44,7 @@ impl Acceptors {
         }
         match listener {
             Listener::External => built.external.clone(),
-            Listener::Internal => Some(built.internal.clone()),
+            Listener::Internal | Listener::Activator => Some(built.internal.clone()),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::connection;
 use super::contained::contained;
 use super::tls::Acceptors;
 use crate::StartError;
+use crate::activator::Activator;
 use crate::exchange::Exchange;
 use crate::keepalive;
 use crate::memory::Memory;
@@ -57,6 +58,7 @@ pub(crate) struct Worker {
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) files: Files,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) activator: Arc<Activator>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -100,6 +102,7 @@ impl Worker {
             table: self.table,
             names: self.names,
             memory: self.memory,
+            activator: self.activator,
             connections: Connections::new(self.settings.upstream_pool, self.files.clone()),
             draining: self.draining.clone(),
         };

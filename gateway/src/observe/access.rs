@@ -48,6 +48,8 @@ pub struct AccessRecord<'a> {
     pub upstream_time: Option<Duration>,
     /// The endpoint that answered, or the last one tried.
     pub upstream: Option<SocketAddr>,
+    /// How long it has waited for a pod, if its revision is served through us.
+    pub held: Option<Duration>,
     /// Why the gateway answered itself, if it did.
     pub answer: Option<Reason>,
 }
@@ -73,6 +75,7 @@ impl AccessRecord<'_> {
             duration_ms = millis(self.duration),
             upstream_ms = self.upstream_time.map(millis),
             upstream = self.upstream.map(tracing::field::display),
+            held_ms = self.held.map(millis),
             answer = self.answer.map(Reason::name),
             "request"
         );

@@ -61,13 +61,17 @@ pub enum Reason {
     HeadTooLarge,
     /// As many requests are in flight as the limit allows.
     Overloaded,
+    /// As many requests wait for a pod as may.
+    HoldFull,
+    /// No pod of the revision could take the request in time.
+    HoldTimeout,
     /// A fault of the gateway.
     Internal,
 }
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::UnknownHost,
         Self::OtherListener,
         Self::NoPath,
@@ -94,6 +98,8 @@ impl Reason {
         Self::UriTooLong,
         Self::HeadTooLarge,
         Self::Overloaded,
+        Self::HoldFull,
+        Self::HoldTimeout,
         Self::Internal,
     ];
 
@@ -165,6 +171,8 @@ impl Reason {
             Self::UriTooLong => (414, "uri_too_long"),
             Self::HeadTooLarge => (431, "head_too_large"),
             Self::Overloaded => (503, "overloaded"),
+            Self::HoldFull => (503, "hold_full"),
+            Self::HoldTimeout => (504, "hold_timeout"),
             Self::Internal => (500, "internal"),
         }
     }

@@ -8,6 +8,7 @@ use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, PullingGauge, Registry, TextEncoder,
 };
 
+pub use super::activator::ActivatorMetrics;
 use super::answers::Reason;
 use super::series::SplitSeries;
 pub use super::series::{LABEL_SETS, OTHER};
@@ -112,6 +113,8 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// What DNS was asked for ExternalName Services.
     pub dns: DnsMetrics,
+    /// Requests for revisions that are served through us.
+    pub activator: ActivatorMetrics,
     registry: Registry,
     splits: SplitSeries,
     answers: [IntCounter; Reason::ALL.len()],
@@ -217,6 +220,7 @@ impl Metrics {
             )?,
             panics: counter("net_pingora_panics_total", "Connections and streams that a panic has ended: bugs.")?,
             dns: DnsMetrics::new(&registry)?,
+            activator: ActivatorMetrics::new(&registry)?,
             answers: Reason::ALL
                 .map(|reason| answers.with_label_values(&[reason.name(), &reason.status().to_string()])),
             connections_open: register(&registry, connections_open()?)?,
@@ -277,7 +281,7 @@ impl Metrics {
 }
 
 /// Registers a metric and gives it back as the handle to count with.
-fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> prometheus::Result<M> {
+pub(super) fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> prometheus::Result<M> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

@@ -2,31 +2,46 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use net_pingora_routing::{Backend, Endpoint, Path, Protocol, Split, Target, Transport};
+use net_pingora_routing::{Endpoint, EndpointSet, Path, Pods, Protocol, Revision, Split, Target, Transport};
 use net_pingora_tls::Encryption;
 use pingora_error::Error as PingoraError;
 use thiserror::Error;
 
 use super::connect::failure;
 use super::dns::{NameError, Names};
+use crate::activator::{Activator, Denied, Slot};
 use crate::observe::answers::Reason;
 use crate::observe::metrics::Metrics;
 
 /// Where to connect to.
 pub(crate) struct Choice {
-    /// The endpoint, to be counted while it serves.
+    /// The endpoint.
     pub(crate) endpoint: Arc<Endpoint>,
+    /// Counts the request there; to be taken and kept while it is served.
+    pub(crate) slot: Option<Slot>,
     /// The protocol it speaks.
     pub(crate) protocol: Protocol,
     /// How it is encrypted.
     pub(crate) encryption: Option<Arc<Encryption>>,
-    /// Whether the backend has an endpoint beside this one and those tried.
+    /// Whether the backend has an endpoint beside this one and those tried, or may have one.
     pub(crate) others: bool,
-    /// Whether it is the backend's only endpoint.
-    pub(crate) alone: bool,
-    /// Whether DNS has told it.
-    pub(crate) named: bool,
+    /// What sort of endpoint it is.
+    pub(crate) sort: Sort,
+}
+
+/// What sort of endpoint was chosen.
+#[derive(Clone, Debug)]
+pub(crate) enum Sort {
+    /// One of several.
+    OneOf,
+    /// The backend's only one.
+    Only,
+    /// One that DNS has told.
+    Named,
+    /// A pod of a revision that is served through us.
+    Pod(Arc<Revision>),
 }
 
 impl Choice {
@@ -35,17 +50,47 @@ impl Choice {
     pub(crate) fn connect_failed(&self, error: &PingoraError, limit: u16, metrics: &Metrics) {
         let failure = failure(error);
         metrics.connect_failed(failure);
-        if !failure.is_ours() && !self.alone && self.endpoint.connect_failed(limit) {
-            metrics.ejections.inc();
-            tracing::info!(endpoint = %self.endpoint.address, "left out for a while: it takes no connections");
+        if failure.is_ours() {
+            return;
         }
+        match &self.sort {
+            Sort::OneOf if self.endpoint.connect_failed(limit) => {
+                metrics.ejections.inc();
+                tracing::info!(endpoint = %self.endpoint.address, "left out for a while: it takes no connections");
+            }
+            // It is asked whether it is ready before it gets another request.
+            Sort::Pod(revision) => {
+                self.endpoint.doubt();
+                revision.wake();
+            }
+            Sort::OneOf | Sort::Only | Sort::Named => {}
+        }
+    }
+
+    /// The revision whose pod it is, if it is served through us.
+    pub(crate) fn revision(&self) -> Option<&Arc<Revision>> {
+        match &self.sort {
+            Sort::Pod(revision) => Some(revision),
+            Sort::OneOf | Sort::Only | Sort::Named => None,
+        }
+    }
+
+    /// Whether DNS has told the endpoint.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.sort, Sort::Named)
     }
 }
 
 /// What a backend offers before anything is awaited.
 enum Offer {
     Ready(Choice),
-    Named { host: Arc<str>, port: u16, protocol: Protocol },
+    Named {
+        host: Arc<str>,
+        port: u16,
+        protocol: Protocol,
+    },
+    /// No pod has room: the request has to wait.
+    Full(Pods),
 }
 
 /// Why a backend has no address to offer.
@@ -54,6 +99,9 @@ pub(crate) enum Unavailable {
     /// The backend resolves to nothing, or everything it resolves to was tried.
     #[error("{}", .0.name())]
     Nothing(Reason),
+    /// The request may wait for a pod no longer.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The ExternalName host has no address.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -64,52 +112,103 @@ impl Unavailable {
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Nothing(reason) => *reason,
+            Self::Denied(denied) => denied.reason(),
             Self::Name(_) => Reason::NameUnresolved,
         }
     }
 }
 
-/// Chooses an endpoint of a split of `path` that is not in `tried`.
-pub(crate) async fn choose(
-    path: &Path,
-    split: &Split,
-    names: &Arc<Names>,
-    tried: &[SocketAddr],
-) -> Result<Choice, Unavailable> {
-    let (host, port, protocol) = match offer(path, &split.backend, tried).map_err(Unavailable::Nothing)? {
-        Offer::Ready(choice) => return Ok(choice),
-        Offer::Named { host, port, protocol } => (host, port, protocol),
-    };
-    let addresses = names.resolve(&host, port).await?;
-    let mut fresh = addresses.iter().filter(|address| !tried.contains(address));
-    let address = fresh.next().ok_or(Unavailable::Nothing(Reason::ConnectFailed))?;
-    let others = fresh.next().is_some();
-    Ok(Choice { endpoint: Endpoint::new(address), protocol, encryption: None, others, alone: true, named: true })
+/// A request that asks for an endpoint.
+pub(crate) struct Asker<'a> {
+    /// Its path.
+    pub(crate) path: &'a Path,
+    /// Its split of it.
+    pub(crate) split: &'a Split,
+    /// Endpoints that are not wanted again.
+    pub(crate) tried: &'a [SocketAddr],
+    /// When it came.
+    pub(crate) began: Instant,
 }
 
-fn offer(path: &Path, backend: &Backend, tried: &[SocketAddr]) -> Result<Offer, Reason> {
-    let upstream = backend.upstream();
-    let protocol = upstream.protocol;
-    match &upstream.target {
-        Target::Missing(missing) => Err((*missing).into()),
-        Target::Internal => Err(Reason::Loop),
-        Target::Name { host, port } => Ok(Offer::Named { host: Arc::clone(host), port: *port, protocol }),
-        Target::Endpoints(set) => {
-            let none = if tried.is_empty() { Reason::NoEndpoints } else { Reason::ConnectFailed };
-            let endpoint = set.pick(fastrand::u64(..), tried).ok_or(none)?;
-            let others = set.as_slice().len() > tried.len() + 1;
-            let alone = set.as_slice().len() == 1;
-            let encryption = encryption(path, &upstream.transport)?;
-            Ok(Offer::Ready(Choice {
-                endpoint: Arc::clone(endpoint),
-                protocol,
-                encryption,
-                others,
-                alone,
-                named: false,
-            }))
+/// Chooses an endpoint; waits for one if the revision is served through us.
+pub(crate) async fn choose(
+    asker: &Asker<'_>,
+    names: &Arc<Names>,
+    activator: &Activator,
+) -> Result<Choice, Unavailable> {
+    let mut offered = asker.offer(true);
+    if let Ok(Offer::Full(pods)) = offered {
+        let look = || match asker.offer(false) {
+            Ok(Offer::Full(_)) => None,
+            other => Some(other),
+        };
+        offered = activator.hold(&asker.split.backend, pods, asker.began, look).await?;
+    }
+    match offered.map_err(Unavailable::Nothing)? {
+        Offer::Ready(choice) => Ok(choice),
+        Offer::Named { host, port, protocol } => named(&host, port, protocol, asker.tried, names).await,
+        Offer::Full(_) => Err(Unavailable::Nothing(Reason::Internal)),
+    }
+}
+
+async fn named(
+    host: &str,
+    port: u16,
+    protocol: Protocol,
+    tried: &[SocketAddr],
+    names: &Arc<Names>,
+) -> Result<Choice, Unavailable> {
+    let addresses = names.resolve(host, port).await?;
+    let mut fresh = addresses.iter().filter(|address| !tried.contains(address));
+    let address = fresh.next().ok_or(Unavailable::Nothing(Reason::ConnectFailed))?;
+    let (endpoint, others) = (Endpoint::new(address), fresh.next().is_some());
+    let slot = Some(Slot::any(&endpoint));
+    Ok(Choice { endpoint, slot, protocol, encryption: None, others, sort: Sort::Named })
+}
+
+impl Asker<'_> {
+    /// What there is; to one who has `just_come` no room that others wait for.
+    fn offer(&self, just_come: bool) -> Result<Offer, Reason> {
+        let upstream = self.split.backend.upstream();
+        let protocol = upstream.protocol;
+        match &upstream.target {
+            Target::Missing(missing) => Err((*missing).into()),
+            Target::Internal => Err(Reason::Loop),
+            Target::Name { host, port } => Ok(Offer::Named { host: Arc::clone(host), port: *port, protocol }),
+            Target::Endpoints(set) => self.endpoint(set, protocol, &upstream.transport).map(Offer::Ready),
+            Target::Revision(pods) => {
+                let encryption = encryption(self.path, &upstream.transport)?;
+                Ok(pod(pods, just_come, protocol, encryption).map_or_else(|| Offer::Full(pods.clone()), Offer::Ready))
+            }
         }
     }
+
+    fn endpoint(&self, set: &EndpointSet, protocol: Protocol, transport: &Transport) -> Result<Choice, Reason> {
+        let none = if self.tried.is_empty() { Reason::NoEndpoints } else { Reason::ConnectFailed };
+        let endpoint = set.pick(fastrand::u64(..), self.tried).ok_or(none)?;
+        let encryption = encryption(self.path, transport)?;
+        let others = set.as_slice().len() > self.tried.len() + 1;
+        let sort = if set.as_slice().len() == 1 { Sort::Only } else { Sort::OneOf };
+        let (endpoint, slot) = (Arc::clone(endpoint), Some(Slot::any(endpoint)));
+        Ok(Choice { endpoint, slot, protocol, encryption, others, sort })
+    }
+}
+
+/// A pod with room, if there is one.
+fn pod(pods: &Pods, just_come: bool, protocol: Protocol, encryption: Option<Arc<Encryption>>) -> Option<Choice> {
+    let revision = &pods.revision;
+    let bounded = pods.concurrency > 0;
+    if bounded && just_come && revision.waiting() > 0 {
+        return None;
+    }
+    let in_flight = pods.take(fastrand::u64(..))?;
+    if bounded && revision.waiting() > 0 && pods.have_room() {
+        revision.wake_one();
+    }
+    let endpoint = Arc::clone(in_flight.endpoint());
+    let slot = Some(if bounded { Slot::of(in_flight, revision) } else { Slot::from(in_flight) });
+    // Another pod may come, and this one back.
+    Some(Choice { endpoint, slot, protocol, encryption, others: true, sort: Sort::Pod(Arc::clone(revision)) })
 }
 
 fn encryption(path: &Path, transport: &Transport) -> Result<Option<Arc<Encryption>>, Reason> {

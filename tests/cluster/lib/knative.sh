@@ -38,12 +38,14 @@ install_networking_images() {
     import_images $images/networking $tag "$(part networking)"/images/*
 }
 
+# install_gateway [OVERLAY]: of deploy/, or the one for so many replicas
 install_gateway() {
     once install_networking
     local overlay=knative
     [ "$REPLICAS" = 1 ] || overlay=ha
     import_archive "$(gateway_image)"
-    kubectl apply --kustomize "$repository/deploy/$overlay" >/dev/null
+    kubectl apply --kustomize "$repository/deploy/${1:-$overlay}" >/dev/null
+    [ -z "${1:-}" ] || kubectl --namespace knative-serving scale deployment/net-pingora --replicas="$REPLICAS" >/dev/null
     wait_for 60 "$REPLICAS ready replicas of the gateway" gateway_is_ready
 }
 

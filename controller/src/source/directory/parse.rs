@@ -127,6 +127,7 @@ fn typed(kind: Kind, value: Value) -> Result<Object, Vec<FieldFault>> {
         Kind::EndpointSlice => Object::EndpointSlice(Arc::new(plain(value).map_err(shape)?)),
         Kind::Endpoints => Object::Endpoints(Arc::new(plain(value).map_err(shape)?)),
         Kind::ConfigMap => Object::ConfigMap(Arc::new(plain(value).map_err(shape)?)),
+        Kind::Revision => Object::Revision(Arc::new(plain(value).map_err(shape)?)),
         Kind::Secret => {
             let secret = plain(value).map_err(|fault| FieldFault { problem: "is not text".into(), ..fault });
             Object::Secret(Arc::new(secret.map_err(shape)?))

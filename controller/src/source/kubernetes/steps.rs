@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::watched::{Read, Watched};
 use crate::api::ingress::CLASS_ANNOTATION;
-use crate::api::{ConfigMap, EndpointSlice, FieldFault, Ingress, Kind, Object, ObjectId, Secret, Service};
+use crate::api::{ConfigMap, EndpointSlice, FieldFault, Ingress, Kind, Object, ObjectId, Revision, Secret, Service};
 use crate::status::Seen;
 
 /// Objects of a page of a list; a page is in memory as a whole.
@@ -66,20 +66,26 @@ pub(super) type Steps = SelectAll<BoxStream<'static, Step>>;
 /// Begins to watch; nothing is sent before the stream is polled.
 ///
 /// Of Secrets only those of type `kubernetes.io/tls` are read, of ConfigMaps those of the system namespace.
-pub(super) fn steps(client: &Client, system_namespace: &str) -> Steps {
+/// Of Revisions those of all namespaces, if somebody waits for their pods here.
+pub(super) fn steps(client: &Client, system_namespace: &str, holds: bool) -> Steps {
     let tls = watcher::Config::default().fields("type=kubernetes.io/tls");
     let all = watcher::Config::default;
-    select_all([
+    let revisions = holds.then(|| steps_of::<Revision>(Api::all(client.clone()), all()));
+    let always = [
         steps_of::<Ingress>(Api::all(client.clone()), all()),
         steps_of::<Service>(Api::all(client.clone()), all()),
         steps_of::<EndpointSlice>(Api::all(client.clone()), all()),
         steps_of::<Secret>(Api::all(client.clone()), tls),
         steps_of::<ConfigMap>(Api::namespaced(client.clone(), system_namespace), all()),
-    ])
+    ];
+    select_all(always.into_iter().chain(revisions))
 }
 
 /// The kinds of [`steps`].
-pub(super) const KINDS: [Kind; 5] = [Kind::Ingress, Kind::Service, Kind::EndpointSlice, Kind::Secret, Kind::ConfigMap];
+pub(super) fn kinds(holds: bool) -> impl Iterator<Item = Kind> {
+    let always = [Kind::Ingress, Kind::Service, Kind::EndpointSlice, Kind::Secret, Kind::ConfigMap];
+    always.into_iter().chain(holds.then_some(Kind::Revision))
+}
 
 fn steps_of<T: Watched>(api: Api<Read<T>>, config: watcher::Config) -> BoxStream<'static, Step> {
     let step = |event| match event {

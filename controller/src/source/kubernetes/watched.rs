@@ -11,9 +11,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::api::core::SERVICE_NAME_LABEL;
+use crate::api::core::{REVISION_LABEL, SERVICE_NAME_LABEL, SERVICE_TYPE_LABEL};
 use crate::api::ingress::CLASS_ANNOTATION;
-use crate::api::{ConfigMap, EndpointSlice, Fields, Ingress, Kind, Object, ObjectId, ObjectMeta, Secret, Service};
+use crate::api::{
+    ConfigMap, EndpointSlice, Fields, Ingress, Kind, Object, ObjectId, ObjectMeta, Revision, Secret, Service,
+};
 use crate::configure::CONFIG_PINGORA;
 use crate::trust::{CLIENT_AUTHORITIES_LABEL, CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
 
@@ -147,7 +149,11 @@ impl Watched for Service {
     const API: (&'static str, &'static str, &'static str) = ("", "v1", "services");
 
     fn trim(&mut self) {
-        trim_unversioned(&mut self.metadata);
+        // Of a revision's two Services the private one is asked for its revision.
+        let kept: &[&str] = if self.revision().is_some() { &[SERVICE_TYPE_LABEL, REVISION_LABEL] } else { &[] };
+        self.metadata.labels.retain(kept);
+        self.metadata.annotations = Fields::default();
+        unversioned(&mut self.metadata);
         if !self.spec.is_external_name() {
             self.spec.kind = String::new();
         }
@@ -203,6 +209,22 @@ impl Watched for ConfigMap {
 
     fn into_object(self) -> Object {
         Object::ConfigMap(Arc::new(self))
+    }
+}
+
+impl Watched for Revision {
+    const KIND: Kind = Kind::Revision;
+    const API: (&'static str, &'static str, &'static str) = ("serving.knative.dev", "v1", "revisions");
+
+    fn trim(&mut self) {
+        trim_unversioned(&mut self.metadata);
+        if self.queue_proxy_knows() {
+            self.spec.containers = Vec::new();
+        }
+    }
+
+    fn into_object(self) -> Object {
+        Object::Revision(Arc::new(self))
     }
 }
 

@@ -16,6 +16,7 @@ mod cpu;
 mod findings;
 mod framing;
 mod h2spec;
+mod hold;
 mod instructions;
 mod lookup;
 mod manifests;
@@ -90,6 +91,8 @@ enum Check {
     H2spec,
     /// Traffic whose every answer is checked while endpoints, files, gateways and clients fail
     Chaos,
+    /// 10,000 requests that wait for a pod: memory of each, who is too many, all answered in the end
+    Hold,
     /// Twelve attacks beside good traffic: none of it fails or is slow, bounded memory and connections
     Abuse,
 }
@@ -110,6 +113,7 @@ impl Check {
             Self::Framing => framing::run(quick),
             Self::H2spec => h2spec::run(),
             Self::Chaos => chaos::run(quick),
+            Self::Hold => hold::run(quick),
             Self::Abuse => abuse::run(quick, &args.attacks),
         }
     }

@@ -41,6 +41,45 @@ endpoints: [{{addresses: [\"{ip}\"], conditions: {{ready: true}}}}]
         self.put(&format!("service-{name}.yaml"), &text)
     }
 
+    /// Writes a Revision with its two Services, as Serving makes them, and its pod, if there is one: where it is, and
+    /// whether Kubernetes calls it ready.
+    pub(crate) fn revision(&self, name: &str, pod: Option<(SocketAddr, bool)>) -> io::Result<()> {
+        let port = pod.map_or(8012, |(pod, _)| pod.port());
+        let pods = pod.map_or_else(String::new, |(pod, ready)| {
+            format!("{{addresses: [\"{}\"], conditions: {{ready: {ready}}}}}", pod.ip())
+        });
+        let text = format!(
+            "apiVersion: serving.knative.dev/v1
+kind: Revision
+metadata: {{name: {name}, namespace: default}}
+spec: {{timeoutSeconds: 300}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: default}}
+spec:
+  ports: [{{name: http, port: 80}}]
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {name}-private
+  namespace: default
+  labels: {{networking.internal.knative.dev/serviceType: Private, serving.knative.dev/revision: {name}}}
+spec:
+  ports: [{{name: http, port: 80}}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: {name}-private, namespace: default, labels: {{kubernetes.io/service-name: {name}-private}}}}
+addressType: IPv4
+ports: [{{name: http, port: {port}}}]
+endpoints: [{pods}]
+"
+        );
+        self.put(&format!("revision-{name}.yaml"), &text)
+    }
+
     /// Writes a KIngress: a host and the Services that share its requests, in percent. One that is there is
     /// replaced.
     pub(crate) fn route(&self, host: &str, splits: &[(&str, u8)]) -> io::Result<()> {

@@ -1,0 +1,136 @@
+//! What listeners that stand in for Knative's activator serve: each revision by its name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use net_pingora_routing::{
+    Backend, BackendKey, Change, Host, Ingress, ObjectKey, Path, Publisher, ServicePort, Split, Splits, TableCell,
+    Traffic,
+};
+
+use super::tls::with_transport;
+use super::{Batch, Engine};
+use crate::api::core::Service;
+use crate::compile::revision::ready_addresses;
+use crate::compile::service::Resolver;
+use crate::store::Touched;
+
+/// The Service whose endpoints are all activators.
+pub(super) const ACTIVATOR_SERVICE: &str = "activator-service";
+
+/// Revisions that are served by name, and the backend of each.
+#[derive(Debug, Default)]
+pub(super) struct ByName {
+    publisher: Publisher,
+    backends: BTreeMap<ObjectKey, Arc<Backend>>,
+    /// Activators that are not ours.
+    strangers: usize,
+}
+
+impl ByName {
+    /// The table of revisions, each as a host `name.namespace`.
+    pub(super) fn table(&self) -> Arc<TableCell> {
+        self.publisher.cell()
+    }
+
+    /// Frees replaced tables that no request reads any more.
+    pub(super) fn reclaim(&mut self) {
+        self.publisher.reclaim();
+    }
+}
+
+impl Engine {
+    /// Adds what depends on how many activators there are: which pods are whose. Says so when others than we come or go.
+    pub(super) fn share_anew(&mut self, touched: &mut Touched, batch: &mut Batch) {
+        let Some(holds) = &self.holds else { return };
+        if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&self.internal.key) {
+            return;
+        }
+        touched.endpoints.extend(self.by_name.backends.keys().cloned());
+        let all = ready_addresses(&self.store, &holds.activators);
+        let ours = ready_addresses(&self.store, &self.internal.key);
+        let strangers = all.difference(&ours).count();
+        if std::mem::replace(&mut self.by_name.strangers, strangers) != strangers {
+            let all = all.len();
+            batch
+                .applied
+                .notices
+                .push(format!("{strangers} of {all} endpoints of {} are activators other than ours", holds.activators));
+        }
+    }
+
+    /// Serves revisions that are new, as they are now, and those that are gone no more.
+    pub(super) fn refresh_revisions(&mut self, touched: &Touched) {
+        if self.holds.is_none() {
+            return;
+        }
+        let mut changes = Vec::new();
+        for revision in &touched.revisions {
+            let wanted = self.backend_by_name(revision);
+            let served = self.by_name.backends.get(revision).map(|backend| backend.key.clone());
+            if wanted == served {
+                continue;
+            }
+            if let Some(served) = served {
+                self.by_name.backends.remove(revision);
+                self.backends.release(&served);
+                changes.push(Change::Remove(host_name(revision)));
+            }
+            if let Some(wanted) = wanted {
+                let backend = self.acquire(wanted);
+                changes.push(Change::Set(host(revision, &backend)));
+                self.by_name.backends.insert(revision.clone(), backend);
+            }
+        }
+        if !changes.is_empty() {
+            self.by_name.publisher.publish(changes);
+        }
+    }
+
+    /// The port of its public Service that a revision is reached by.
+    fn backend_by_name(&self, revision: &ObjectKey) -> Option<BackendKey> {
+        self.store.revision(revision)?;
+        let port = port(self.store.service(revision)?, self.trust.is_enabled())?;
+        let (namespace, service) = (Arc::clone(&revision.namespace), Arc::clone(&revision.name));
+        Some(BackendKey { namespace, service, port: ServicePort::Number(port) })
+    }
+
+    fn acquire(&mut self, key: BackendKey) -> Arc<Backend> {
+        let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
+        let (revisions, trust) = (&mut self.revisions, &mut self.trust);
+        self.backends.acquire(key, |cell| {
+            let upstream = revisions.adopt(resolver.resolve(&cell.key, &cell.upstream().target));
+            cell.set(with_transport(upstream, &cell.key, trust));
+        })
+    }
+}
+
+/// `https` where traffic inside the cluster is encrypted, otherwise what is not.
+fn port(service: &Service, encrypted: bool) -> Option<u16> {
+    let wanted: &[&str] = if encrypted { &["https"] } else { &["http", "http2"] };
+    let port = service.spec.ports.iter().find(|port| wanted.contains(&port.name.as_str()))?;
+    u16::try_from(port.port).ok()
+}
+
+fn host_name(revision: &ObjectKey) -> Box<str> {
+    format!("{}.{}", revision.name, revision.namespace).into()
+}
+
+/// A host with one path, all of which goes to the backend.
+fn host(revision: &ObjectKey, backend: &Arc<Backend>) -> Arc<Host> {
+    let traffic = Traffic::new(revision.clone(), &revision.name);
+    let split = Split { percent: 100, backend: Arc::clone(backend), append_headers: Arc::default(), traffic };
+    let path = Path {
+        ingress: Arc::new(Ingress { key: revision.clone(), hash: HeaderValue::from_static("") }),
+        rule: 0,
+        index: 0,
+        prefix: "/".into(),
+        headers: [].into(),
+        rewrite_host: None,
+        append_headers: Arc::default(),
+        redirect: false,
+        splits: Splits::new([split]),
+    };
+    Host::new(&host_name(revision), [(Arc::new(path), false)])
+}

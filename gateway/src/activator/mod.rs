@@ -1,0 +1,73 @@
+//! What Knative's activator does, inside the gateway: requests wait for a pod of their revision, and its autoscaler is
+//! told how many ask.
+//!
+//! `hold` lets requests wait, `probe` asks pods whether they are ready, `slot` counts a request at its pod, `demand` at
+//! its revision, `report` tells the autoscaler once a second over `connection`, in the messages of `wire`.
+
+mod connection;
+mod demand;
+mod hold;
+mod probe;
+mod report;
+mod slot;
+mod wire;
+
+use std::sync::Arc;
+
+use net_pingora_routing::{Revision, TableCell};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+pub(crate) use self::demand::Asking;
+pub(crate) use self::hold::Denied;
+pub(crate) use self::slot::Slot;
+use crate::memory;
+use crate::observe::metrics::ActivatorMetrics;
+use crate::permit::Permits;
+use crate::settings::ActivatorSettings;
+use crate::upstream::Names;
+
+/// Bytes of memory for each request that may wait: it takes a quarter of them.
+const MEMORY_EACH: u64 = 64 * 1024;
+
+/// Requests that may wait however much memory there is.
+const MOST: usize = 100_000;
+
+/// What all workers share for revisions that are served through us.
+pub(crate) struct Activator {
+    /// Those that are served by name, each as a host `name.namespace`.
+    pub(crate) revisions: Arc<TableCell>,
+    /// The cluster's domain.
+    pub(crate) domain: String,
+    held: Arc<Permits>,
+    most: usize,
+    most_per_revision: usize,
+    told: Option<mpsc::UnboundedSender<Arc<Revision>>>,
+    metrics: ActivatorMetrics,
+    runtime: Handle,
+}
+
+impl Activator {
+    /// Starts to report on the runtime it is called on, where pods are asked as well.
+    pub(crate) fn start(settings: ActivatorSettings, names: &Arc<Names>, metrics: &ActivatorMetrics) -> Arc<Self> {
+        let runtime = Handle::current();
+        let ActivatorSettings { revisions, domain, held, held_per_revision, autoscaler, pod } = settings;
+        let told = autoscaler.map(|autoscaler| {
+            let (told, revisions) = mpsc::unbounded_channel();
+            let frames = connection::open(autoscaler, Arc::clone(names), metrics.clone());
+            runtime.spawn(report::run(pod, revisions, frames));
+            told
+        });
+        let by_memory = || memory::limit().and_then(|limit| usize::try_from(limit / MEMORY_EACH).ok());
+        Arc::new(Self {
+            revisions,
+            domain,
+            held: Arc::default(),
+            most: held.unwrap_or_else(|| by_memory().unwrap_or(MOST).min(MOST)),
+            most_per_revision: held_per_revision,
+            told,
+            metrics: metrics.clone(),
+            runtime,
+        })
+    }
+}

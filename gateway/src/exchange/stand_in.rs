@@ -1,0 +1,99 @@
+//! What to do with a request at the activator's own ports: there a request names its revision
+//! (`knative.dev/serving` `pkg/activator/handler`).
+
+use http::header::USER_AGENT;
+use http::{HeaderName, HeaderValue};
+use net_pingora_routing::{Decision, Listener, Request, route};
+use pingora_http::RequestHeader;
+use smallvec::smallvec;
+
+use super::decide::Verdict;
+use super::headers;
+use crate::activator::Activator;
+use crate::observe::answers::Reason;
+
+const REVISION: HeaderName = HeaderName::from_static("knative-serving-revision");
+const NAMESPACE: HeaderName = HeaderName::from_static("knative-serving-namespace");
+const KUBELET_PROBE: HeaderName = HeaderName::from_static("k-kubelet-probe");
+
+/// What a probe is told.
+#[derive(Debug)]
+pub(super) enum ProbeAnswer {
+    /// All is well.
+    Nothing,
+    /// The hash it asked for.
+    Hash(HeaderValue),
+    /// Who answers.
+    Activator,
+}
+
+/// Routes a request. Probes are answered before all else: they are neither counted nor held.
+pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verdict {
+    if is_of_kubelet(request) {
+        return Verdict::Probed(ProbeAnswer::Nothing);
+    }
+    if let Some(probe) = headers::network_probe(request) {
+        return match probe.as_bytes() {
+            b"probe" => headers::network_hash(request)
+                .map_or(Verdict::Refuse(Reason::BadRequest), |hash| Verdict::Probed(ProbeAnswer::Hash(hash))),
+            b"activator" => Verdict::Probed(ProbeAnswer::Activator),
+            _ => Verdict::Refuse(Reason::BadRequest),
+        };
+    }
+    headers::forget_hash(request);
+    headers::uncounted(request);
+    let named = by_headers(request).or_else(|| by_host(headers::host(request), &activator.domain));
+    let Some(host) = named else { return Verdict::Refuse(Reason::UnknownHost) };
+    request.remove_header(&REVISION);
+    request.remove_header(&NAMESPACE);
+    let asked =
+        Request { listener: Listener::Activator, tls: false, host: &host, path: "/", headers: &request.headers };
+    match route(&activator.revisions.load(), &asked, 0) {
+        Decision::Forward(hop) => Verdict::Forward(smallvec![hop]),
+        Decision::Redirect(_) | Decision::NotFound(_) => Verdict::Refuse(Reason::UnknownHost),
+    }
+}
+
+fn is_of_kubelet(request: &RequestHeader) -> bool {
+    let agent = request.headers.get(USER_AGENT);
+    agent.is_some_and(|agent| agent.as_bytes().starts_with(b"kube-probe/"))
+        || request.headers.contains_key(KUBELET_PROBE)
+}
+
+/// As an ingress names it.
+fn by_headers(request: &RequestHeader) -> Option<String> {
+    let text = |name: &HeaderName| request.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty());
+    Some(format!("{}.{}", text(&REVISION)?, text(&NAMESPACE)?))
+}
+
+/// As a client in the cluster names its Service.
+fn by_host(host: &str, domain: &str) -> Option<String> {
+    let host = host.split(':').next().unwrap_or(host);
+    let mut parts = host.splitn(4, '.');
+    let (name, namespace) = (parts.next()?, parts.next()?);
+    (parts.next()? == "svc" && parts.next()? == domain).then(|| format!("{name}.{namespace}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_named_by_both_headers_or_by_the_full_name_of_its_service() {
+        for (host, revision, namespace, wanted) in [
+            ("x.example", "r", "n", Some("r.n")),
+            ("r.n.svc.cluster.local", "", "", Some("r.n")),
+            ("r.n.svc.cluster.local:80", "", "n", Some("r.n")),
+            ("r.n.svc", "", "", None),
+            ("r.n.svc.other.local", "", "", None),
+            ("r.n.pod.cluster.local", "", "", None),
+            ("x.example", "r", "", None),
+        ] {
+            let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+            request.insert_header(REVISION, revision).unwrap();
+            request.insert_header(NAMESPACE, namespace).unwrap();
+            let named = by_headers(&request).or_else(|| by_host(host, "cluster.local"));
+            assert_eq!(named.as_deref(), wanted, "{host} {revision} {namespace}");
+        }
+    }
+}
