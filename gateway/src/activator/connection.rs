@@ -75,11 +75,13 @@ impl From<tokio::time::error::Elapsed> for Ended {
 }
 
 impl Frames {
-    /// Sends a frame, or drops it while nobody takes any.
-    pub(super) fn send(&self, frame: Vec<u8>) {
-        if self.metrics.autoscaler_connected.get() == 0 || self.queue.try_send(frame.into()).is_err() {
+    /// Sends a frame, or drops it while nobody takes any; whether somebody does.
+    pub(super) fn send(&self, frame: Vec<u8>) -> bool {
+        let taken = self.metrics.autoscaler_connected.get() > 0 && self.queue.try_send(frame.into()).is_ok();
+        if !taken {
             self.metrics.reports_lost.inc();
         }
+        taken
     }
 
     /// Resolves when the connection was opened anew: what was told before may be lost.

@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 struct Entry {
     revision: Arc<Revision>,
     seen: Seen,
-    /// Whether its first request was told, which the next report leaves out.
+    /// Whether its first request was told by itself, which the next report leaves out.
     poked: bool,
 }
 
@@ -28,25 +28,21 @@ pub(super) async fn run(pod: String, mut told: mpsc::UnboundedReceiver<Arc<Revis
     let mut known: Vec<Entry> = Vec::new();
     let mut tick = interval_at(Instant::now() + PERIOD, PERIOD);
     loop {
-        let messages = tokio::select! {
-            Some(revision) = told.recv() => vec![poke(&mut known, revision, &pod)],
-            () = frames.connected() => report(&mut known, &pod),
-            _ = tick.tick() => report(&mut known, &pod),
-        };
-        if !messages.is_empty() {
-            frames.send(WireStatMessages { messages }.encode_to_vec());
+        tokio::select! {
+            Some(revision) = told.recv() => poke(&mut known, revision, &pod, &frames),
+            () = frames.connected() => report(&mut known, &pod, &frames),
+            _ = tick.tick() => report(&mut known, &pod, &frames),
         }
     }
 }
 
 /// A revision of which nothing was known: one request, so that a pod is made at once.
-fn poke(known: &mut Vec<Entry>, revision: Arc<Revision>, pod: &str) -> WireStatMessage {
-    let message = message(&revision, pod, Asked { concurrency: 1.0, requests: 1 });
-    known.push(Entry { seen: revision.demand.see(now()), revision, poked: true });
-    message
+fn poke(known: &mut Vec<Entry>, revision: Arc<Revision>, pod: &str, frames: &Frames) {
+    let poked = send(frames, vec![message(&revision, pod, Asked { concurrency: 1.0, requests: 1 })]);
+    known.push(Entry { seen: revision.demand.see(now()), revision, poked });
 }
 
-fn report(known: &mut Vec<Entry>, pod: &str) -> Vec<WireStatMessage> {
+fn report(known: &mut Vec<Entry>, pod: &str, frames: &Frames) {
     let mut messages = Vec::with_capacity(known.len());
     known.retain_mut(|entry| {
         let demand = &entry.revision.demand;
@@ -56,7 +52,14 @@ fn report(known: &mut Vec<Entry>, pod: &str) -> Vec<WireStatMessage> {
         let idle = asked.concurrency <= 0.0 && asked.requests == 0;
         !(idle && demand.forget())
     });
-    messages
+    if !messages.is_empty() {
+        send(frames, messages);
+    }
+}
+
+/// Whether somebody takes it.
+fn send(frames: &Frames, messages: Vec<WireStatMessage>) -> bool {
+    frames.send(WireStatMessages { messages }.encode_to_vec())
 }
 
 /// The first request was told by itself.
