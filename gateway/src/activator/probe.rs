@@ -34,9 +34,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// More than a queue-proxy that is ready says.
 const BODY: usize = 64;
 
-/// A boxed error: all of them mean that the pod is not ready.
-type NotReady = Box<dyn std::error::Error + Send + Sync>;
-
 impl Activator {
     /// Asks the pods of a revision until nobody waits for one, unless somebody does already.
     pub(crate) fn probe(&self, backend: &Arc<Backend>, revision: &Arc<Revision>) {
@@ -100,7 +97,7 @@ async fn ask_until_answered(
     metrics: &ActivatorMetrics,
 ) -> (Arc<Endpoint>, bool) {
     let answered = timeout(ANSWER, ask(address)).await;
-    let ready = matches!(answered, Ok(Ok(true)));
+    let ready = matches!(answered, Ok(Some(true)));
     metrics.probed(ready);
     if !ready {
         sleep(PAUSE).await;
@@ -108,18 +105,19 @@ async fn ask_until_answered(
     (pod, ready)
 }
 
-/// Whether the queue-proxy says that its pod is ready (`knative.dev/serving` `pkg/activator/net/revision_backends.go`).
-async fn ask(address: SocketAddr) -> Result<bool, NotReady> {
-    let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+/// Whether the queue-proxy says that its pod is ready (`knative.dev/serving` `pkg/activator/net/revision_backends.go`);
+/// nothing if it does not answer.
+async fn ask(address: SocketAddr) -> Option<bool> {
+    let stream = timeout(CONNECT, TcpStream::connect(address)).await.ok()?.ok()?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);
     let request = Request::get("/healthz")
         .header(header::HOST, address.to_string())
         .header(header::USER_AGENT, "Knative-Activator-Probe")
         .header("K-Network-Probe", "queue")
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
+        .body(Empty::<Bytes>::new());
+    let response = sender.send_request(request.ok()?).await.ok()?;
     let status = response.status();
-    let body = Limited::new(response.into_body(), BODY).collect().await?.to_bytes();
-    Ok(status == StatusCode::OK && body == "queue")
+    let body = Limited::new(response.into_body(), BODY).collect().await.ok()?.to_bytes();
+    Some(status == StatusCode::OK && body == "queue")
 }
