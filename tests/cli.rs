@@ -149,6 +149,13 @@ fn explain_decides_by_headers_and_listener() {
 }
 
 #[test]
+fn the_custom_domain_of_the_examples_leads_to_our_own_internal_service() {
+    let example = include_str!("../examples/custom-domain.yaml");
+    let output = run(&folder(&[("a.yaml", example)]), &["explain", "--from", ".", "http://vanity.localhost/"]);
+    assert!(stdout(&output).contains("our own internal Service"), "{}", stdout(&output));
+}
+
+#[test]
 fn explain_tells_hosts_that_may_have_been_meant() {
     let output = run(&routes(), &["explain", "--from", ".", "http://helo.default.example/"]);
     let wanted = "\
