@@ -117,6 +117,16 @@ fn what_was_started_ends_with_the_comparison() {
     }
 }
 
+#[test]
+fn what_is_started_as_the_comparison_ends_ends_too() {
+    let mut started = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    // Process 1 stands for the parent that has ended: it is not ours.
+    started.args(["compare", "pinned", "1", "0", "sleep", "1000"]);
+    let (code, _, said) = text(started.output().unwrap());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("process 1, which started this one, has ended"), "{said}");
+}
+
 /// All that a comparison has started, once that includes the relay.
 fn wait_for_relay(running: &mut Child) -> Vec<u32> {
     let begin = Instant::now();

@@ -54,9 +54,10 @@ pub(crate) struct Args {
 /// What this program is when it starts itself.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Helper {
-    /// Become another program on some cores, which ends with the one that started it
+    /// Become another program on some cores, which ends with its parent
     #[command(hide = true, trailing_var_arg = true)]
     Pinned {
+        parent: u32,
         cores: List,
         program: PathBuf,
         #[arg(allow_hyphen_values = true)]

@@ -59,8 +59,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn help(helper: &Helper) -> anyhow::Result<()> {
     match helper {
-        Helper::Pinned { cores, program, arguments } => {
-            Err(process::become_pinned(cores, Command::new(program).args(arguments)))
+        Helper::Pinned { parent, cores, program, arguments } => {
+            Err(process::become_pinned(*parent, cores, Command::new(program).args(arguments)))
         }
         Helper::Backend { threads } => backend::serve(*threads),
         Helper::Relay { listen, to, threads } => relay::serve(*listen, *to, *threads),

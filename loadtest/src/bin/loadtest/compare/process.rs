@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 use super::cores::List;
@@ -34,7 +34,8 @@ impl Process {
     pub(crate) fn start(command: &Command, cores: &List, log: &Path) -> anyhow::Result<Self> {
         let errors = File::create(log).with_context(|| format!("create {}", log.display()))?;
         let mut pinned = Command::new(this_program()?);
-        pinned.args(["compare", "pinned", &cores.to_string()]).arg(command.get_program()).args(command.get_args());
+        pinned.args(["compare", "pinned", &std::process::id().to_string(), &cores.to_string()]);
+        pinned.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => pinned.env(name, value),
@@ -99,13 +100,19 @@ impl Drop for Process {
     }
 }
 
-/// Becomes a program that keeps to these cores and ends with the process that started this one.
-pub(crate) fn become_pinned(cores: &List, command: &mut Command) -> anyhow::Error {
-    let prepared = cores.pin().and_then(|()| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
-    match prepared {
+/// Becomes a program that keeps to these cores and ends with the process `parent`, which started this one.
+pub(crate) fn become_pinned(parent: u32, cores: &List, command: &mut Command) -> anyhow::Error {
+    match cores.pin().and_then(|()| end_with(parent)) {
         Ok(()) => anyhow::Error::new(command.exec()).context(format!("start {}", command.get_program().display())),
         Err(error) => error,
     }
+}
+
+fn end_with(parent: u32) -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    // Who was orphaned before that call gets no signal (prctl(2)).
+    ensure!(parent_id() == parent, "process {parent}, which started this one, has ended");
+    Ok(())
 }
 
 /// This program.
