@@ -30,6 +30,6 @@ pub use endpoint::{Endpoint, EndpointSet, InFlight};
 pub use explain::{Explanation, Step, explain};
 pub use host::{CATCH_ALL, HostName};
 pub use path::{Header, HeaderMatch, Ingress, ObjectKey, Path, PathVerdict, Split, Splits};
-pub use revision::{Pods, Revision, Waiting};
+pub use revision::{Place, Pods, Revision};
 pub use table::{Change, Host, Table};
 pub use traffic::{BUCKETS_MICROS, Series, Traffic};

@@ -136,6 +136,23 @@ pub struct Path {
 }
 
 impl Path {
+    /// A path of no KIngress, which sends every request to one backend and counts it under `key`.
+    pub fn to_backend(key: &ObjectKey, backend: &Arc<Backend>) -> Self {
+        let traffic = Traffic::new(key.clone(), &backend.key.service);
+        let split = Split { percent: 100, backend: Arc::clone(backend), append_headers: Arc::default(), traffic };
+        Self {
+            ingress: Arc::new(Ingress { key: key.clone(), hash: HeaderValue::from_static("") }),
+            rule: 0,
+            index: 0,
+            prefix: "/".into(),
+            headers: [].into(),
+            rewrite_host: None,
+            append_headers: Arc::default(),
+            redirect: false,
+            splits: Splits::new([split]),
+        }
+    }
+
     /// Whether its upstreams are spoken to in the clear whatever they ask for: they are no revisions, but
     /// solvers of ACME challenges, or what another route's host stands for.
     pub fn is_plain(&self) -> bool {

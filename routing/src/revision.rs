@@ -25,7 +25,7 @@ pub struct Revision {
     turn: AtomicUsize,
     room: Notify,
     pods: Notify,
-    asked: AtomicBool,
+    probed: AtomicBool,
 }
 
 /// The pods of a revision that is served through us.
@@ -37,17 +37,17 @@ pub struct Pods {
     pub concurrency: u32,
     /// From the arrival of a request until it must have a pod (`timeoutSeconds`).
     pub timeout: Duration,
-    /// Where to ask a pod whether it is ready, if not where it takes requests.
+    /// Where a pod is probed, if not where it takes requests.
     pub probe_port: Option<u16>,
     /// Pods that Kubernetes calls ready.
     pub ready: EndpointSet,
-    /// Pods that it does not call ready yet, and whose queue-proxy may be asked.
+    /// Pods that it does not call ready yet, and whose queue-proxy may be probed.
     pub starting: EndpointSet,
 }
 
 /// A place among those who wait for a pod; dropping it gives it up.
 #[derive(Debug)]
-pub struct Waiting<'a>(&'a Revision);
+pub struct Place<'a>(&'a Revision);
 
 impl Revision {
     /// A revision nobody has asked for.
@@ -59,14 +59,14 @@ impl Revision {
             turn: AtomicUsize::new(0),
             room: Notify::new(),
             pods: Notify::new(),
-            asked: AtomicBool::new(false),
+            probed: AtomicBool::new(false),
         })
     }
 
     /// Takes a place among those who wait, unless there are `most` already.
-    pub fn wait(&self, most: usize) -> Option<Waiting<'_>> {
+    pub fn wait(&self, most: usize) -> Option<Place<'_>> {
         let more = |waiting: usize| (waiting < most).then_some(waiting + 1);
-        let place = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Waiting(self));
+        let place = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Place(self));
         // Either we see the room that is made now, or who makes it sees us.
         fence(Ordering::SeqCst);
         place
@@ -77,24 +77,25 @@ impl Revision {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Resolves when a pod may have room. To be enabled before a look for one.
+    /// Resolves when a pod may have room; to be enabled before a look for one. Only who waits, or makes room for who
+    /// waits, takes its lock.
     pub fn room(&self) -> Notified<'_> {
         self.room.notified()
     }
 
-    /// Resolves when the pods are others, or one is doubted: for who asks them whether they are ready.
+    /// Resolves when the pods are others, or one is doubted: for who probes them.
     pub fn other_pods(&self) -> Notified<'_> {
         self.pods.notified()
     }
 
-    /// Whether nobody asks the pods yet whether they are ready: who is told so does it from now on.
-    pub fn begin_asking(&self) -> bool {
-        !self.asked.swap(true, Ordering::AcqRel)
+    /// Whether nobody probes the pods yet: who is told so does it from now on.
+    pub fn begin_probing(&self) -> bool {
+        !self.probed.swap(true, Ordering::AcqRel)
     }
 
-    /// Who has asked the pods has ended; others who want to know look again whether somebody does.
-    pub fn end_asking(&self) {
-        self.asked.store(false, Ordering::Release);
+    /// Who has probed the pods has ended, and looks once more whether anybody waits.
+    pub fn end_probing(&self) {
+        self.probed.store(false, Ordering::Release);
         fence(Ordering::SeqCst);
     }
 
@@ -113,7 +114,7 @@ impl Revision {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -151,7 +152,7 @@ impl Pods {
         ready.chain(self.starting.as_slice().iter().filter(|pod| pod.is_proven()))
     }
 
-    /// The pods to be asked whether they are ready.
+    /// The pods to be probed.
     pub fn unproven(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         let ready = self.ready.as_slice().iter().filter(|pod| pod.is_doubted());
         ready.chain(self.starting.as_slice().iter().filter(|pod| !pod.is_proven()))

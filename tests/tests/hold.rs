@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
 use net_pingora_gateway::settings::ActivatorSettings;
 use net_pingora_routing::{
-    Backend, Change, EndpointSet, Host, Ingress, ObjectKey, Path, Pods, Protocol, Publisher, Revision, Split, Splits,
-    Target, Traffic, Transport, Upstream,
+    Backend, Change, EndpointSet, Host, ObjectKey, Path, Pods, Protocol, Publisher, Revision, Target, Transport,
+    Upstream,
 };
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::raw::{read_until, talk};
@@ -289,20 +288,7 @@ async fn a_probe_of_a_cold_revision_is_answered_and_wakes_nobody() {
 
 /// A revision by its name, as the control plane makes it.
 fn by_name(served: &Served) -> Change {
-    let key = ObjectKey::new("default", "a-00001");
-    let traffic = Traffic::new(key.clone(), "a-00001");
-    let split = Split { percent: 100, backend: Arc::clone(&served.backend), append_headers: Arc::default(), traffic };
-    let path = Path {
-        ingress: Arc::new(Ingress { key, hash: HeaderValue::from_static("") }),
-        rule: 0,
-        index: 0,
-        prefix: "/".into(),
-        headers: [].into(),
-        rewrite_host: None,
-        append_headers: Arc::default(),
-        redirect: false,
-        splits: Splits::new([split]),
-    };
+    let path = Path::to_backend(&served.pods.revision.key, &served.backend);
     Change::Set(Host::new("a-00001.default", [(Arc::new(path), false)]))
 }
 

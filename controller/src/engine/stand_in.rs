@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::HeaderValue;
-use net_pingora_routing::{
-    Backend, BackendKey, Change, Host, Ingress, ObjectKey, Path, Publisher, ServicePort, Split, Splits, TableCell,
-    Traffic,
-};
+use net_pingora_routing::{Backend, BackendKey, Change, Host, ObjectKey, Path, Publisher, ServicePort, TableCell};
 
 use super::tls::with_transport;
 use super::{Batch, Engine};
@@ -117,20 +113,6 @@ fn host_name(revision: &ObjectKey) -> Box<str> {
     format!("{}.{}", revision.name, revision.namespace).into()
 }
 
-/// A host with one path, all of which goes to the backend.
 fn host(revision: &ObjectKey, backend: &Arc<Backend>) -> Arc<Host> {
-    let traffic = Traffic::new(revision.clone(), &revision.name);
-    let split = Split { percent: 100, backend: Arc::clone(backend), append_headers: Arc::default(), traffic };
-    let path = Path {
-        ingress: Arc::new(Ingress { key: revision.clone(), hash: HeaderValue::from_static("") }),
-        rule: 0,
-        index: 0,
-        prefix: "/".into(),
-        headers: [].into(),
-        rewrite_host: None,
-        append_headers: Arc::default(),
-        redirect: false,
-        splits: Splits::new([split]),
-    };
-    Host::new(&host_name(revision), [(Arc::new(path), false)])
+    Host::new(&host_name(revision), [(Arc::new(Path::to_backend(revision, backend)), false)])
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -41,7 +41,7 @@ const LARGEST: usize = 64 * 1024;
 /// Where frames go.
 pub(super) struct Frames {
     queue: mpsc::Sender<Bytes>,
-    opened: Arc<Notify>,
+    open: watch::Receiver<bool>,
     metrics: ActivatorMetrics,
 }
 
@@ -77,7 +77,7 @@ impl From<tokio::time::error::Elapsed> for Ended {
 impl Frames {
     /// Sends a frame, or drops it while nobody takes any; whether somebody does.
     pub(super) fn send(&self, frame: Vec<u8>) -> bool {
-        let taken = self.metrics.autoscaler_connected.get() > 0 && self.queue.try_send(frame.into()).is_ok();
+        let taken = *self.open.borrow() && self.queue.try_send(frame.into()).is_ok();
         if !taken {
             self.metrics.reports_lost.inc();
         }
@@ -85,24 +85,30 @@ impl Frames {
     }
 
     /// Resolves when the connection was opened anew: what was told before may be lost.
-    pub(super) async fn connected(&self) {
-        self.opened.notified().await;
+    pub(super) async fn opened(&mut self) {
+        while self.open.changed().await.is_ok() {
+            if *self.open.borrow_and_update() {
+                return;
+            }
+        }
+        // The process ends.
+        std::future::pending::<()>().await;
     }
 }
 
 /// Keeps a connection open, on the runtime it is called on.
 pub(super) fn open(autoscaler: Autoscaler, names: Arc<Names>, metrics: ActivatorMetrics) -> Frames {
     let (queue, frames) = mpsc::channel(FRAMES);
-    let opened = Arc::<Notify>::default();
-    tokio::spawn(keep_open(autoscaler, names, frames, Arc::clone(&opened), metrics.clone()));
-    Frames { queue, opened, metrics }
+    let (opened, open) = watch::channel(false);
+    tokio::spawn(keep_open(autoscaler, names, frames, opened, metrics.clone()));
+    Frames { queue, open, metrics }
 }
 
 async fn keep_open(
     autoscaler: Autoscaler,
     names: Arc<Names>,
     mut frames: mpsc::Receiver<Bytes>,
-    opened: Arc<Notify>,
+    opened: watch::Sender<bool>,
     metrics: ActivatorMetrics,
 ) {
     let mut pause = FIRST_PAUSE;
@@ -113,8 +119,9 @@ async fn keep_open(
                 tracing::info!(autoscaler = %autoscaler, "connected to the autoscaler");
                 (pause, failing) = (FIRST_PAUSE, false);
                 metrics.autoscaler_connected.set(1);
-                opened.notify_one();
+                opened.send_replace(true);
                 let ended = converse(socket, &mut frames, &metrics).await;
+                opened.send_replace(false);
                 metrics.autoscaler_connected.set(0);
                 ended
             }

@@ -19,22 +19,22 @@ pub(super) fn now() -> u64 {
 ///
 /// Every one of them tells the pod's queue-proxy so (`K-Proxy-Request: activator`), and no other request does:
 /// the autoscaler adds up what it hears of both.
-pub(crate) struct Asking(Arc<Revision>);
+pub(crate) struct UnderWay(Arc<Revision>);
 
 impl Activator {
     /// Counts a request from now on; the first one of a revision is told to the autoscaler at once.
-    pub(crate) fn ask(&self, revision: &Arc<Revision>) -> Asking {
+    pub(crate) fn count(&self, revision: &Arc<Revision>) -> UnderWay {
         if revision.demand.begin(now())
-            && let Some(told) = &self.told
+            && let Some(unknown) = &self.unknown
         {
             // Without anybody to report there is nobody who listens.
-            let _ = told.send(Arc::clone(revision));
+            let _ = unknown.send(Arc::clone(revision));
         }
-        Asking(Arc::clone(revision))
+        UnderWay(Arc::clone(revision))
     }
 }
 
-impl Drop for Asking {
+impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.demand.end(now());
     }

@@ -51,9 +51,9 @@ impl Activator {
         if pods.is_cold() {
             self.metrics.cold.inc();
         }
-        // Pods that are about to be ready, or are added, are asked.
+        let _timed = self.metrics.hold_seconds.start_timer();
+        // Pods that are about to be ready, or are added, are known sooner.
         self.probe(backend, revision);
-        let since = Instant::now();
         let found = timeout_at((began + pods.timeout).into(), async {
             loop {
                 let mut room = pin!(revision.room());
@@ -65,8 +65,6 @@ impl Activator {
                 room.await;
             }
         });
-        let found = found.await.map_err(|_| Denied::Late);
-        self.metrics.hold_seconds.observe(since.elapsed().as_secs_f64());
-        found
+        found.await.map_err(|_| Denied::Late)
     }
 }

@@ -18,7 +18,7 @@ use net_pingora_routing::{Revision, TableCell};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-pub(crate) use self::demand::Asking;
+pub(crate) use self::demand::UnderWay;
 pub(crate) use self::hold::Denied;
 pub(crate) use self::slot::Slot;
 use crate::memory;
@@ -42,7 +42,8 @@ pub(crate) struct Activator {
     held: Arc<Permits>,
     most: usize,
     most_per_revision: usize,
-    told: Option<mpsc::UnboundedSender<Arc<Revision>>>,
+    /// Revisions of which the autoscaler knows nothing yet; each is in it once at most.
+    unknown: Option<mpsc::UnboundedSender<Arc<Revision>>>,
     metrics: ActivatorMetrics,
     runtime: Handle,
 }
@@ -52,11 +53,11 @@ impl Activator {
     pub(crate) fn start(settings: ActivatorSettings, names: &Arc<Names>, metrics: &ActivatorMetrics) -> Arc<Self> {
         let runtime = Handle::current();
         let ActivatorSettings { revisions, domain, held, held_per_revision, autoscaler, pod } = settings;
-        let told = autoscaler.map(|autoscaler| {
-            let (told, revisions) = mpsc::unbounded_channel();
+        let unknown = autoscaler.map(|autoscaler| {
+            let (unknown, revisions) = mpsc::unbounded_channel();
             let frames = connection::open(autoscaler, Arc::clone(names), metrics.clone());
             runtime.spawn(report::run(pod, revisions, frames));
-            told
+            unknown
         });
         let by_memory = || memory::limit().and_then(|limit| usize::try_from(limit / MEMORY_EACH).ok());
         Arc::new(Self {
@@ -65,7 +66,7 @@ impl Activator {
             held: Arc::default(),
             most: held.unwrap_or_else(|| by_memory().unwrap_or(MOST).min(MOST)),
             most_per_revision: held_per_revision,
-            told,
+            unknown,
             metrics: metrics.clone(),
             runtime,
         })

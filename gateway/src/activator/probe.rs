@@ -18,26 +18,29 @@ use tokio::time::{sleep, timeout};
 use super::Activator;
 use crate::observe::metrics::ActivatorMetrics;
 
-/// Between two questions to a pod that is not there yet. It refuses them at once; a queue-proxy whose application is
-/// not ready keeps the question until it is.
+/// Between two probes of a pod that is not there yet, while somebody waits. It refuses them at once; a queue-proxy whose
+/// application is not ready keeps a probe until it is.
 const PAUSE: Duration = Duration::from_millis(8);
+
+/// The same while nobody waits; a request that comes may have to wait for as long.
+const IDLE_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether anybody waits.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A pod is as near as the next machine: what is lost on the way is better sent anew.
 const CONNECT: Duration = Duration::from_millis(50);
 
-/// Until a question is answered.
+/// Until a probe is answered.
 const ANSWER: Duration = Duration::from_secs(1);
-
-/// How often who asks looks whether anybody still wants to know.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// More than a queue-proxy that is ready says.
 const BODY: usize = 64;
 
 impl Activator {
-    /// Asks the pods of a revision until nobody waits for one, unless somebody does already.
+    /// Probes the pods of a revision until nobody waits for one, unless somebody does already.
     pub(crate) fn probe(&self, backend: &Arc<Backend>, revision: &Arc<Revision>) {
-        if revision.begin_asking() {
+        if revision.begin_probing() {
             let (backend, revision, metrics) = (Arc::clone(backend), Arc::clone(revision), self.metrics.clone());
             self.runtime.spawn(async move { run(&backend, &revision, &metrics).await });
         }
@@ -46,28 +49,28 @@ impl Activator {
 
 async fn run(backend: &Backend, revision: &Arc<Revision>, metrics: &ActivatorMetrics) {
     loop {
-        ask_all(backend, revision, metrics).await;
-        revision.end_asking();
-        if pods(backend, revision).is_none_or(|pods| !is_wanted(&pods)) || !revision.begin_asking() {
+        probe_all(backend, revision, metrics).await;
+        revision.end_probing();
+        if pods(backend, revision).is_none_or(|pods| !is_wanted(&pods)) || !revision.begin_probing() {
             return;
         }
     }
 }
 
-/// Asks until nobody wants to know any more.
-async fn ask_all(backend: &Backend, revision: &Arc<Revision>, metrics: &ActivatorMetrics) {
-    let mut asked: Vec<SocketAddr> = Vec::new();
-    let mut asking = FuturesUnordered::new();
+/// Probes until nobody wants to know any more.
+async fn probe_all(backend: &Backend, revision: &Arc<Revision>, metrics: &ActivatorMetrics) {
+    let mut under_way: Vec<SocketAddr> = Vec::new();
+    let mut probes = FuturesUnordered::new();
     while let Some(pods) = pods(backend, revision).filter(is_wanted) {
-        for pod in pods.unproven().filter(|pod| !asked.contains(&pod.address)).collect::<Vec<_>>() {
-            asked.push(pod.address);
+        for pod in pods.unproven().filter(|pod| !under_way.contains(&pod.address)).collect::<Vec<_>>() {
+            under_way.push(pod.address);
             let address = SocketAddr::new(pod.address.ip(), pods.probe_port.unwrap_or(pod.address.port()));
-            asking.push(ask_until_answered(Arc::clone(pod), address, metrics));
+            probes.push(probe(Arc::clone(pod), address, revision, metrics));
         }
         tokio::select! {
             () = revision.other_pods() => {}
-            Some((pod, ready)) = asking.next() => {
-                asked.retain(|&address| address != pod.address);
+            Some((pod, ready)) = probes.next() => {
+                under_way.retain(|&address| address != pod.address);
                 if ready {
                     pod.prove();
                     revision.wake();
@@ -90,17 +93,18 @@ fn pods(backend: &Backend, revision: &Arc<Revision>) -> Option<Pods> {
     }
 }
 
-/// One question, and a pause if the answer is no.
-async fn ask_until_answered(
+/// One probe, and a pause if the answer is no.
+async fn probe(
     pod: Arc<Endpoint>,
     address: SocketAddr,
+    revision: &Revision,
     metrics: &ActivatorMetrics,
 ) -> (Arc<Endpoint>, bool) {
     let answered = timeout(ANSWER, ask(address)).await;
     let ready = matches!(answered, Ok(Some(true)));
     metrics.probed(ready);
     if !ready {
-        sleep(PAUSE).await;
+        sleep(if revision.waiting() > 0 { PAUSE } else { IDLE_PAUSE }).await;
     }
     (pod, ready)
 }

@@ -24,13 +24,13 @@ struct Entry {
 }
 
 /// Reports for ever.
-pub(super) async fn run(pod: String, mut told: mpsc::UnboundedReceiver<Arc<Revision>>, frames: Frames) {
+pub(super) async fn run(pod: String, mut unknown: mpsc::UnboundedReceiver<Arc<Revision>>, mut frames: Frames) {
     let mut known: Vec<Entry> = Vec::new();
     let mut tick = interval_at(Instant::now() + PERIOD, PERIOD);
     loop {
         tokio::select! {
-            Some(revision) = told.recv() => poke(&mut known, revision, &pod, &frames),
-            () = frames.connected() => report(&mut known, &pod, &frames),
+            Some(revision) = unknown.recv() => poke(&mut known, revision, &pod, &frames),
+            () = frames.opened() => report(&mut known, &pod, &frames),
             _ = tick.tick() => report(&mut known, &pod, &frames),
         }
     }

@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::downstream::Downstream;
-use super::stand_in::ProbeAnswer;
+use super::probes::ProbeAnswer;
 use crate::observe::answers::Reason;
 
 /// The text of an answer: a general reason and the id by which the log tells the exact one.

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use net_pingora_routing::{Match, Protocol};
 
 use super::decide::Hops;
-use crate::activator::{Asking, Slot};
+use crate::activator::{Slot, UnderWay};
 use crate::front::Connection;
 use crate::observe::answers::Reason;
 use crate::observe::metrics::Counted;
@@ -40,7 +40,7 @@ pub(super) struct Context {
     /// Counts the request at its endpoint.
     pub(super) slot: Option<Slot>,
     /// Counts the request at its revision, if that is served through us.
-    pub(super) asking: Option<Asking>,
+    pub(super) under_way: Option<UnderWay>,
     /// How long it has waited for a pod.
     pub(super) held: Option<Duration>,
     /// Whether the connection of the last try had served requests before.
@@ -68,7 +68,7 @@ impl Context {
             upstream: None,
             protocol: Protocol::Http1,
             slot: None,
-            asking: None,
+            under_way: None,
             held: None,
             reused: false,
             unconnected: false,

@@ -5,7 +5,7 @@ use pingora_http::RequestHeader;
 use smallvec::SmallVec;
 
 use super::headers;
-use super::stand_in::ProbeAnswer;
+use super::probes::{self, ProbeAnswer};
 use crate::front::Connection;
 use crate::observe::answers::Reason;
 
@@ -43,9 +43,8 @@ pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut R
         let Some(split) = hop.split() else { return Verdict::Refuse(Reason::Internal) };
         match &split.backend.upstream().target {
             Target::Internal => {}
-            Target::Revision(pods) if headers::network_probe(request).is_some() && pods.is_cold() => {
-                return headers::probed_hash(request, &hop.path)
-                    .map_or(Verdict::Refuse(Reason::BadRequest), |hash| Verdict::Probed(ProbeAnswer::Hash(hash)));
+            Target::Revision(pods) if probes::is_probe(request) && pods.is_cold() => {
+                return probes::of_route(request, &hop.path);
             }
             _ => {
                 hops.push(hop);

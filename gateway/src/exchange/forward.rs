@@ -1,23 +1,20 @@
 //! A request on its way to an upstream, tried again where that is safe.
 
-use std::time::Instant;
-
 use net_pingora_routing::Protocol;
 use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
 
 use super::context::Context;
 use super::downstream::Downstream;
-use super::headers;
 use super::outgoing::Outgoing;
+use super::probes;
 use super::pump::{End, Pump};
 use super::retry;
 use super::serve::Exchange;
 use super::told::Told;
 use super::via;
-use crate::activator::Asking;
 use crate::observe::answers::Reason;
 use crate::observe::metrics::ConnectFailure;
-use crate::upstream::{self, Asker, Choice, Upstream};
+use crate::upstream::{self, Choice, Traveller, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will; the upstream when a tunnel to it begins.
 pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
@@ -39,13 +36,10 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     // Whatever ends this attempt says nothing of the one before.
     (ctx.unconnected, ctx.reused, ctx.others, ctx.slot) = (false, false, false, None);
     ctx.attempts += 1;
-    if ctx.asking.is_none() {
-        ctx.asking = asking(exchange, down, ctx);
-    }
-    let upgrade = down.grant.is_some();
+    let (upgrade, counts) = (down.grant.is_some(), !probes::is_probe(down.request()));
     let choice = tokio::select! {
         biased;
-        choice = choose(exchange, upgrade, ctx) => choice?,
+        choice = choose(exchange, upgrade, counts, ctx) => choice?,
         error = down.left() => return Err(error),
     };
     if choice.is_named() && via::goes_in_circles(down.request()) {
@@ -77,13 +71,6 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     Ok(None)
 }
 
-/// Counts a request at its revision, if that is served through us; probes are no demand.
-fn asking(exchange: &Exchange, down: &Downstream, ctx: &Context) -> Option<Asking> {
-    let upstream = ctx.last_hop()?.split()?.backend.upstream();
-    let revision = upstream.revision().filter(|_| headers::network_probe(down.request()).is_none())?;
-    Some(exchange.activator.ask(revision))
-}
-
 /// Takes note of an endpoint that took no connection; a pod is asked whether it is still ready.
 fn not_connected(exchange: &Exchange, ctx: &mut Context, choice: &Choice, error: &Error) {
     ctx.unconnected = true;
@@ -96,13 +83,14 @@ fn not_connected(exchange: &Exchange, ctx: &mut Context, choice: &Choice, error:
 }
 
 /// The upstream of this attempt.
-async fn choose(exchange: &Exchange, upgrade: bool, ctx: &mut Context) -> Result<Choice> {
+async fn choose(exchange: &Exchange, upgrade: bool, counts: bool, ctx: &mut Context) -> Result<Choice> {
     let hop = ctx.hops.last().and_then(|hop| Some((hop, hop.split()?)));
     let Some((hop, split)) = hop else { return Error::err(ErrorType::InternalError) };
-    let waits = ctx.asking.is_some().then(Instant::now);
-    let asker = Asker { path: &hop.path, split, tried: &ctx.tried, began: ctx.started };
-    let chosen = upstream::choose(&asker, &exchange.names, &exchange.activator).await;
-    ctx.held = waits.map(|since| ctx.held.unwrap_or_default() + since.elapsed());
+    let (under_way, held) = (ctx.under_way.take(), ctx.held);
+    let (path, tried, began) = (&*hop.path, &*ctx.tried, ctx.started);
+    let mut traveller = Traveller { path, split, tried, began, counts, under_way, held };
+    let chosen = upstream::choose(&mut traveller, &exchange.names, &exchange.activator).await;
+    (ctx.under_way, ctx.held) = (traveller.under_way, traveller.held);
     let mut choice = match chosen {
         Ok(choice) => choice,
         Err(unavailable) => {

@@ -15,7 +15,6 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NETWORK_HASH: HeaderName = HeaderName::from_static("k-network-hash");
-const NETWORK_PROBE: HeaderName = HeaderName::from_static("k-network-probe");
 const PROXY_REQUEST: HeaderName = HeaderName::from_static("k-proxy-request");
 
 /// Knative's own signals: from outside they would hide demand from the autoscaler, skip
@@ -62,28 +61,6 @@ pub(super) fn strip(request: &mut RequestHeader, connection: &Connection) {
 
 fn is_internal(name: &HeaderName) -> bool {
     name.as_str().starts_with('k') && INTERNAL.contains(name)
-}
-
-/// What a request asks about the network, if it is not for an answer of the application.
-pub(super) fn network_probe(request: &RequestHeader) -> Option<&HeaderValue> {
-    request.headers.get(NETWORK_PROBE).filter(|probe| !probe.is_empty())
-}
-
-/// The hash that a probe of an ingress wants back.
-pub(super) fn network_hash(request: &RequestHeader) -> Option<HeaderValue> {
-    request.headers.get(NETWORK_HASH).filter(|hash| !hash.is_empty()).cloned()
-}
-
-/// Only probes may tell a hash (`knative.dev/networking` `pkg/http/probe/handler.go`).
-pub(super) fn forget_hash(request: &mut RequestHeader) {
-    request.remove_header(&NETWORK_HASH);
-}
-
-/// What a probe of an ingress is answered with by whoever stands where the pods are not
-/// (`knative.dev/networking` `pkg/http/probe/handler.go`); `None` for any other request.
-pub(super) fn probed_hash(request: &RequestHeader, path: &Path) -> Option<HeaderValue> {
-    network_probe(request).filter(|probe| *probe == "probe")?;
-    network_hash(request).map(|asked| if asked == "override" { path.ingress.hash.clone() } else { asked })
 }
 
 /// Nobody else tells queue-proxy whether the autoscaler hears of a request from us.

@@ -1,6 +1,6 @@
 //! One request, from its head to the last byte of its response.
 //!
-//! `serve` leads through it: `decide` routes, `stand_in` does so at the activator's own ports, `forward` tries upstreams,
+//! `serve` leads through it: `decide` routes, `stand_in` does so at the activator's own ports, `probes` answers Knative's, `forward` tries upstreams,
 //! `outgoing` makes the head an upstream sees and `response` the one the client sees, `pump` carries the bodies, `tunnel`
 //! what is no HTTP any more, `retry` says whether to try again, `answer` speaks when the gateway answers itself, `record`
 //! counts and logs.
@@ -17,6 +17,7 @@ mod forward;
 mod headers;
 mod hop_by_hop;
 mod outgoing;
+mod probes;
 mod pump;
 mod record;
 mod response;

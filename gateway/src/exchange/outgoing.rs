@@ -41,7 +41,7 @@ impl Outgoing {
         {
             headers::of_route(&mut head, &hop.path, split)?;
         }
-        if ctx.asking.is_some() {
+        if ctx.under_way.is_some() {
             headers::counted(&mut head)?;
         }
         if choice.is_named() {

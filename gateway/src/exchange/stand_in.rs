@@ -1,46 +1,25 @@
 //! What to do with a request at the activator's own ports: there a request names its revision
 //! (`knative.dev/serving` `pkg/activator/handler`).
 
-use http::header::USER_AGENT;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use net_pingora_routing::{Decision, Listener, Request, route};
 use pingora_http::RequestHeader;
 use smallvec::smallvec;
 
 use super::decide::Verdict;
-use super::headers;
+use super::{headers, probes};
 use crate::activator::Activator;
 use crate::observe::answers::Reason;
 
 const REVISION: HeaderName = HeaderName::from_static("knative-serving-revision");
 const NAMESPACE: HeaderName = HeaderName::from_static("knative-serving-namespace");
-const KUBELET_PROBE: HeaderName = HeaderName::from_static("k-kubelet-probe");
-
-/// What a probe is told.
-#[derive(Debug)]
-pub(super) enum ProbeAnswer {
-    /// All is well.
-    Nothing,
-    /// The hash it asked for.
-    Hash(HeaderValue),
-    /// Who answers.
-    Activator,
-}
 
 /// Routes a request. Probes are answered before all else: they are neither counted nor held.
 pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verdict {
-    if is_of_kubelet(request) {
-        return Verdict::Probed(ProbeAnswer::Nothing);
+    if let Some(answered) = probes::of_activator(request) {
+        return answered;
     }
-    if let Some(probe) = headers::network_probe(request) {
-        return match probe.as_bytes() {
-            b"probe" => headers::network_hash(request)
-                .map_or(Verdict::Refuse(Reason::BadRequest), |hash| Verdict::Probed(ProbeAnswer::Hash(hash))),
-            b"activator" => Verdict::Probed(ProbeAnswer::Activator),
-            _ => Verdict::Refuse(Reason::BadRequest),
-        };
-    }
-    headers::forget_hash(request);
+    probes::forget_hash(request);
     headers::uncounted(request);
     let named = by_headers(request).or_else(|| by_host(headers::host(request), &activator.domain));
     let Some(host) = named else { return Verdict::Refuse(Reason::UnknownHost) };
@@ -52,12 +31,6 @@ pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verd
         Decision::Forward(hop) => Verdict::Forward(smallvec![hop]),
         Decision::Redirect(_) | Decision::NotFound(_) => Verdict::Refuse(Reason::UnknownHost),
     }
-}
-
-fn is_of_kubelet(request: &RequestHeader) -> bool {
-    let agent = request.headers.get(USER_AGENT);
-    agent.is_some_and(|agent| agent.as_bytes().starts_with(b"kube-probe/"))
-        || request.headers.contains_key(KUBELET_PROBE)
 }
 
 /// As an ingress names it.

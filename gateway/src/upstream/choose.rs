@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use net_pingora_routing::{Endpoint, EndpointSet, Path, Pods, Protocol, Revision, Split, Target, Transport};
 use net_pingora_tls::Encryption;
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::connect::failure;
 use super::dns::{NameError, Names};
-use crate::activator::{Activator, Denied, Slot};
+use crate::activator::{Activator, Denied, Slot, UnderWay};
 use crate::observe::answers::Reason;
 use crate::observe::metrics::Metrics;
 
@@ -81,16 +81,17 @@ impl Choice {
     }
 }
 
-/// What a backend offers before anything is awaited.
+/// What a backend offers at one moment.
 enum Offer {
-    Ready(Choice),
-    Named {
-        host: Arc<str>,
-        port: u16,
-        protocol: Protocol,
-    },
+    Now(Found),
     /// No pod has room: the request has to wait.
     Full(Pods),
+}
+
+/// Where a request may go.
+enum Found {
+    Endpoint(Choice),
+    Name { host: Arc<str>, port: u16, protocol: Protocol },
 }
 
 /// Why a backend has no address to offer.
@@ -118,8 +119,8 @@ impl Unavailable {
     }
 }
 
-/// A request that asks for an endpoint.
-pub(crate) struct Asker<'a> {
+/// A request on its way to an endpoint.
+pub(crate) struct Traveller<'a> {
     /// Its path.
     pub(crate) path: &'a Path,
     /// Its split of it.
@@ -128,26 +129,28 @@ pub(crate) struct Asker<'a> {
     pub(crate) tried: &'a [SocketAddr],
     /// When it came.
     pub(crate) began: Instant,
+    /// Whether it counts as demand; probes do not.
+    pub(crate) counts: bool,
+    /// Counts it at its revision, once that is served through us.
+    pub(crate) under_way: Option<UnderWay>,
+    /// How long it has waited for a pod, if it has.
+    pub(crate) held: Option<Duration>,
 }
 
 /// Chooses an endpoint; waits for one if the revision is served through us.
 pub(crate) async fn choose(
-    asker: &Asker<'_>,
+    traveller: &mut Traveller<'_>,
     names: &Arc<Names>,
     activator: &Activator,
 ) -> Result<Choice, Unavailable> {
-    let mut offered = asker.offer(true);
-    if let Ok(Offer::Full(pods)) = offered {
-        let look = || match asker.offer(false) {
-            Ok(Offer::Full(_)) => None,
-            other => Some(other),
-        };
-        offered = activator.hold(&asker.split.backend, pods, asker.began, look).await?;
-    }
-    match offered.map_err(Unavailable::Nothing)? {
-        Offer::Ready(choice) => Ok(choice),
-        Offer::Named { host, port, protocol } => named(&host, port, protocol, asker.tried, names).await,
-        Offer::Full(_) => Err(Unavailable::Nothing(Reason::Internal)),
+    let found = match traveller.offer(activator, true) {
+        Ok(Offer::Now(found)) => Ok(found),
+        Ok(Offer::Full(pods)) => traveller.wait(pods, activator).await?,
+        Err(reason) => Err(reason),
+    };
+    match found.map_err(Unavailable::Nothing)? {
+        Found::Endpoint(choice) => Ok(choice),
+        Found::Name { host, port, protocol } => named(&host, port, protocol, traveller.tried, names).await,
     }
 }
 
@@ -166,21 +169,41 @@ async fn named(
     Ok(Choice { endpoint, slot, protocol, encryption: None, others, sort: Sort::Named })
 }
 
-impl Asker<'_> {
+impl Traveller<'_> {
     /// What there is; to one who has `just_come` no room that others wait for.
-    fn offer(&self, just_come: bool) -> Result<Offer, Reason> {
+    fn offer(&mut self, activator: &Activator, just_come: bool) -> Result<Offer, Reason> {
         let upstream = self.split.backend.upstream();
         let protocol = upstream.protocol;
-        match &upstream.target {
-            Target::Missing(missing) => Err((*missing).into()),
-            Target::Internal => Err(Reason::Loop),
-            Target::Name { host, port } => Ok(Offer::Named { host: Arc::clone(host), port: *port, protocol }),
-            Target::Endpoints(set) => self.endpoint(set, protocol, &upstream.transport).map(Offer::Ready),
+        let found = match &upstream.target {
+            Target::Missing(missing) => return Err((*missing).into()),
+            Target::Internal => return Err(Reason::Loop),
+            Target::Name { host, port } => Found::Name { host: Arc::clone(host), port: *port, protocol },
+            Target::Endpoints(set) => Found::Endpoint(self.endpoint(set, protocol, &upstream.transport)?),
             Target::Revision(pods) => {
+                if self.counts && self.under_way.is_none() {
+                    self.under_way = Some(activator.count(&pods.revision));
+                }
                 let encryption = encryption(self.path, &upstream.transport)?;
-                Ok(pod(pods, just_come, protocol, encryption).map_or_else(|| Offer::Full(pods.clone()), Offer::Ready))
+                let Some(choice) = pod(pods, just_come, protocol, encryption) else {
+                    return Ok(Offer::Full(pods.clone()));
+                };
+                Found::Endpoint(choice)
             }
-        }
+        };
+        Ok(Offer::Now(found))
+    }
+
+    /// Waits until there is something else than no room.
+    async fn wait(&mut self, pods: Pods, activator: &Activator) -> Result<Result<Found, Reason>, Denied> {
+        let (backend, began, since) = (&self.split.backend, self.began, Instant::now());
+        let look = || match self.offer(activator, false) {
+            Ok(Offer::Now(found)) => Some(Ok(found)),
+            Ok(Offer::Full(_)) => None,
+            Err(reason) => Some(Err(reason)),
+        };
+        let found = activator.hold(backend, pods, began, look).await;
+        self.held = Some(self.held.unwrap_or_default() + since.elapsed());
+        found
     }
 
     fn endpoint(&self, set: &EndpointSet, protocol: Protocol, transport: &Transport) -> Result<Choice, Reason> {

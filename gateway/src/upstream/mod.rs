@@ -8,7 +8,7 @@ mod pool;
 mod session;
 mod socket;
 
-pub(crate) use choose::{Asker, Choice, choose};
+pub(crate) use choose::{Choice, Traveller, choose};
 pub(crate) use connect::failure;
 pub use dns::Names;
 pub(crate) use pool::Connections;
