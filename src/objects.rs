@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use net_pingora_config::{ObjectArgs, ServeArgs, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
-use net_pingora_controller::{Engine, Fault, Loaded, Settings};
+use net_pingora_controller::{Engine, Fault, HoldSettings, Loaded, Settings};
 use net_pingora_gateway::settings::SettingsCell;
 use tokio::runtime;
 use tokio::time::timeout;
@@ -67,9 +67,10 @@ pub(crate) fn settings(args: &ObjectArgs) -> Settings {
 pub(crate) fn settings_of(args: &ServeArgs, live: &Arc<SettingsCell>) -> Settings {
     Settings {
         default_certificates: default_certificates(&args.live.tls),
-        holds: args.activator.is_embedded(),
-        most_per_pod: args.activator.max_requests_per_pod,
-        own_address: pod().map(|pod| pod.address),
+        holds: args.activator.is_embedded().then(|| HoldSettings {
+            own_address: pod().map(|pod| pod.address),
+            most_per_pod: args.activator.max_requests_per_pod,
+        }),
         configure: Some(Arc::new(Live(Arc::clone(live)))),
         ..settings(&args.source.objects)
     }

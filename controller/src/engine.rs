@@ -8,10 +8,10 @@ mod served;
 mod settings;
 mod stand_in;
 mod tls;
+mod upstreams;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,21 +20,20 @@ use net_pingora_tls::CertificateCells;
 
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;
-use self::revisions::Revisions;
 use self::served::{Served, ServedCells};
 use self::stand_in::{ACTIVATOR_SERVICE, ByName};
-use self::tls::with_transport;
+use self::upstreams::Upstreams;
 use crate::api::{FieldFault, Ingress, Kind, ObjectId};
 use crate::backends::Backends;
 use crate::certificates::Certificates;
 use crate::compile::ingress as compile;
-use crate::compile::service::{Holds, InternalService, Resolver};
+use crate::compile::service::{HoldSettings, Holds, InternalService};
 use crate::configure::{Configure, Configured};
 use crate::conflict::{Claims, Request, Verdict};
 use crate::fault::{Fault, Origin};
 use crate::references;
 use crate::store::{ObjectChange, Store, Touched};
-use crate::trust::{ClientTrust, UpstreamTrust};
+use crate::trust::ClientTrust;
 
 /// What the control plane is told at start.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +44,8 @@ pub struct Settings {
     pub system_namespace: String,
     /// Full host name of our own internal Service; what is sent to it is routed again in-process.
     pub internal_service: String,
-    /// Whether requests wait here for the pods of revisions, as at Knative's activator.
-    pub holds: bool,
-    /// Requests that a pod takes at once where its revision sets no bound; 0 any number.
-    pub most_per_pod: u32,
-    /// The address of our own pod.
-    pub own_address: Option<IpAddr>,
+    /// How requests wait here for the pods of revisions, as at Knative's activator, if they do.
+    pub holds: Option<HoldSettings>,
     /// How long to keep what there is when what comes next is not complete.
     pub patience: Patiences,
     /// Secrets with the certificates for clients that name no host, or one without a certificate.
@@ -101,11 +96,8 @@ pub struct Applied {
 pub struct Engine {
     class: String,
     system_namespace: String,
-    internal: InternalService,
-    holds: Option<Holds>,
-    revisions: Revisions,
+    upstreams: Upstreams,
     by_name: ByName,
-    trust: UpstreamTrust,
     client_trust: ClientTrust,
     configure: Option<Arc<dyn Configure>>,
     configured: Configured,
@@ -152,17 +144,13 @@ impl Batch {
 impl Engine {
     /// An engine that knows no object.
     pub fn new(settings: Settings) -> Self {
+        let activators = ObjectKey::new(&settings.system_namespace, ACTIVATOR_SERVICE);
+        let holds = settings.holds.map(|settings| Holds { settings, activators });
         let mut engine = Self {
-            internal: InternalService::new(&settings.internal_service),
+            upstreams: Upstreams::new(InternalService::new(&settings.internal_service), holds),
             class: settings.class,
-            holds: settings.holds.then(|| {
-                let activators = ObjectKey::new(&settings.system_namespace, ACTIVATOR_SERVICE);
-                Holds { own: settings.own_address, activators, most_per_pod: settings.most_per_pod }
-            }),
-            revisions: Revisions::default(),
             by_name: ByName::default(),
             system_namespace: settings.system_namespace,
-            trust: UpstreamTrust::default(),
             client_trust: ClientTrust::default(),
             configure: settings.configure,
             configured: Configured::default(),
@@ -283,11 +271,7 @@ impl Engine {
         let mut cells = ServedCells {
             key: key.clone(),
             backends: &mut self.backends,
-            fill: |cell: &Backend| {
-                let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
-                let upstream = self.revisions.adopt(resolver.resolve(&cell.key, &cell.upstream().target));
-                cell.set(with_transport(upstream, &cell.key, &mut self.trust));
-            },
+            fill: |cell: &Backend| cell.set(self.upstreams.next(cell, &self.store)),
             previous: previous.as_ref(),
             used: Vec::new(),
             traffic: Vec::new(),

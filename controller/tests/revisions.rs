@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use net_pingora_controller::api::{Kind, Object, ObjectId};
-use net_pingora_controller::{Applied, Engine, ObjectChange, Origin, Settings};
+use net_pingora_controller::{Applied, Engine, HoldSettings, ObjectChange, Origin, Settings};
 use net_pingora_routing::{Backend, HostName, ObjectKey, Revision, TableCell, Target};
 use serde_json::{Value, json};
 
@@ -16,8 +16,7 @@ fn engine() -> Engine {
         class: CLASS.to_owned(),
         system_namespace: "default".to_owned(),
         internal_service: "net-pingora-internal.default.svc.cluster.local".to_owned(),
-        holds: true,
-        own_address: "10.0.9.1".parse().ok(),
+        holds: Some(HoldSettings { own_address: "10.0.9.1".parse().ok(), ..HoldSettings::default() }),
         ..Settings::default()
     })
 }

@@ -47,7 +47,7 @@ pub(super) fn pods(
     fallen.for_each(|pod| pod.unprove());
     Some(Pods {
         revision: Revision::new(public.clone()),
-        concurrency: if bound > 0 { bound } else { holds.most_per_pod },
+        concurrency: if bound > 0 { bound } else { holds.settings.most_per_pod },
         timeout: revision.timeout(),
         probe_port: (port.name == "https").then_some(probe_port),
         ready: EndpointSet::keeping(ready.into_iter().filter(|pod| share.contains(pod)), &known),
@@ -58,7 +58,7 @@ pub(super) fn pods(
 /// Our place among the activators and how many they are; `None` where we are none of them.
 fn rank(store: &Store, holds: &Holds) -> Option<(usize, usize)> {
     let addresses = ready_addresses(store, &holds.activators);
-    let at = addresses.iter().position(|address| Some(*address) == holds.own)?;
+    let at = addresses.iter().position(|address| Some(*address) == holds.settings.own_address)?;
     Some((at, addresses.len()))
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use net_pingora_routing::BackendKey;
     use serde_json::{Value, json};
 
-    use super::super::service::{InternalService, Resolver};
+    use super::super::service::{HoldSettings, InternalService, Resolver};
     use super::*;
     use crate::api::Object;
     use crate::api::core::{REVISION_LABEL, SERVICE_NAME_LABEL, SERVICE_TYPE_LABEL};
@@ -138,10 +138,14 @@ mod tests {
         store
     }
 
+    fn as_activator(own_address: Option<IpAddr>) -> Holds {
+        let settings = HoldSettings { own_address, ..HoldSettings::default() };
+        Holds { settings, activators: ObjectKey::new("default", "activator-service") }
+    }
+
     fn resolved(store: &Store, port: u16, holds: bool, previous: &Target) -> Target {
         let key = BackendKey { namespace: "default".into(), service: "r".into(), port: ServicePort::Number(port) };
-        let as_activator =
-            Holds { own: None, activators: ObjectKey::new("default", "activator-service"), most_per_pod: 0 };
+        let as_activator = as_activator(None);
         let holds = holds.then_some(&as_activator);
         Resolver { store, internal: &InternalService::new("i.n.svc"), holds }.resolve(&key, previous).target
     }
@@ -227,12 +231,7 @@ mod tests {
         );
         store.apply(ObjectChange::Apply(slice, Origin::default()), &mut Touched::default());
         for (own, wanted) in [("10.0.0.9", Some((0, 2))), ("10.0.0.10", Some((1, 2))), ("10.0.0.8", None)] {
-            let holds = Holds {
-                own: own.parse().ok(),
-                activators: ObjectKey::new("default", "activator-service"),
-                most_per_pod: 0,
-            };
-            assert_eq!(rank(&store, &holds), wanted, "{own}");
+            assert_eq!(rank(&store, &as_activator(own.parse().ok())), wanted, "{own}");
         }
     }
 

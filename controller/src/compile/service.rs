@@ -49,15 +49,22 @@ pub(crate) struct Resolver<'a> {
     pub(crate) holds: Option<&'a Holds>,
 }
 
+/// How requests wait for the pods of revisions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HoldSettings {
+    /// The address of our own pod, by which we know our place among the activators.
+    pub own_address: Option<IpAddr>,
+    /// Requests that a pod takes at once where its revision sets no bound; 0 any number.
+    pub most_per_pod: u32,
+}
+
 /// How requests for revisions are held here, as at Knative's activator.
 #[derive(Clone, Debug)]
 pub(crate) struct Holds {
-    /// Our own address, by which we know our place among the activators.
-    pub(crate) own: Option<IpAddr>,
+    /// As they were asked for.
+    pub(crate) settings: HoldSettings,
     /// The Service whose endpoints are all activators, us included where we stand in for them.
     pub(crate) activators: ObjectKey,
-    /// Requests that a pod takes at once where its revision sets no bound; 0 any number.
-    pub(crate) most_per_pod: u32,
 }
 
 impl Resolver<'_> {

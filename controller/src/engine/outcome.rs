@@ -10,7 +10,6 @@ use crate::api::ingress::Split;
 use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId};
 use crate::compile::ingress::backend_key;
 use crate::compile::secret;
-use crate::compile::service::Resolver;
 use crate::references;
 
 /// Why the latest version of a KIngress is not served in full.
@@ -116,13 +115,12 @@ impl Engine {
 
     fn untrusted_backends(&self, ingress: &Ingress) -> Vec<FieldFault> {
         let encrypted = ingress.paths().any(|(_, _, path)| !path.is_plain());
-        self.trust.problem().filter(|_| encrypted).into_iter().collect()
+        self.upstreams.trust.problem().filter(|_| encrypted).into_iter().collect()
     }
 
     /// Whether some request could be sent to the split's backend now.
     pub(super) fn is_there(&self, split: &Split) -> bool {
-        let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
-        match resolver.resolve(&backend_key(split), &Target::Internal).target {
+        match self.upstreams.resolver(&self.store).resolve(&backend_key(split), &Target::Internal).target {
             Target::Endpoints(endpoints) => !endpoints.as_slice().is_empty(),
             Target::Missing(_) => false,
             // Requests wait until there is a pod.

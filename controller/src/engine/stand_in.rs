@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use net_pingora_routing::{Backend, BackendKey, Change, Host, ObjectKey, Path, Publisher, ServicePort, TableCell};
 
-use super::tls::with_transport;
+use super::upstreams::Upstreams;
 use super::{Batch, Engine};
 use crate::api::core::Service;
 use crate::compile::revision::ready_addresses;
-use crate::compile::service::Resolver;
 use crate::store::Touched;
 
 /// The Service whose endpoints are all activators.
@@ -39,13 +38,13 @@ impl ByName {
 impl Engine {
     /// Adds what depends on how many activators there are: which pods are whose. Says so when others than we come or go.
     pub(super) fn share_anew(&mut self, touched: &mut Touched, batch: &mut Batch) {
-        let Some(holds) = &self.holds else { return };
-        if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&self.internal.key) {
+        let Upstreams { holds: Some(holds), internal, .. } = &self.upstreams else { return };
+        if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&internal.key) {
             return;
         }
         touched.endpoints.extend(self.by_name.backends.keys().cloned());
         let all = ready_addresses(&self.store, &holds.activators);
-        let ours = ready_addresses(&self.store, &self.internal.key);
+        let ours = ready_addresses(&self.store, &internal.key);
         let strangers = all.difference(&ours).count();
         if std::mem::replace(&mut self.by_name.strangers, strangers) != strangers {
             let all = all.len();
@@ -58,7 +57,7 @@ impl Engine {
 
     /// Serves revisions that are new, as they are now, and those that are gone no more.
     pub(super) fn refresh_revisions(&mut self, touched: &Touched) {
-        if self.holds.is_none() {
+        if self.upstreams.holds.is_none() {
             return;
         }
         let mut changes = Vec::new();
@@ -87,18 +86,13 @@ impl Engine {
     /// The port of its public Service that a revision is reached by.
     fn backend_by_name(&self, revision: &ObjectKey) -> Option<BackendKey> {
         self.store.revision(revision)?;
-        let port = port(self.store.service(revision)?, self.trust.is_enabled())?;
+        let port = port(self.store.service(revision)?, self.upstreams.trust.is_enabled())?;
         let (namespace, service) = (Arc::clone(&revision.namespace), Arc::clone(&revision.name));
         Some(BackendKey { namespace, service, port: ServicePort::Number(port) })
     }
 
     fn acquire(&mut self, key: BackendKey) -> Arc<Backend> {
-        let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
-        let (revisions, trust) = (&mut self.revisions, &mut self.trust);
-        self.backends.acquire(key, |cell| {
-            let upstream = revisions.adopt(resolver.resolve(&cell.key, &cell.upstream().target));
-            cell.set(with_transport(upstream, &cell.key, trust));
-        })
+        self.backends.acquire(key, |cell| cell.set(self.upstreams.next(cell, &self.store)))
     }
 }
 

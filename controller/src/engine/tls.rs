@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use net_pingora_routing::{BackendKey, Listener, ObjectKey, Target, Upstream};
+use net_pingora_routing::{Listener, ObjectKey};
 
 use super::{Batch, DefaultCertificates, Engine};
 use crate::api::{Ingress, Kind};
@@ -11,7 +11,7 @@ use crate::compile::secret;
 use crate::fault::Origin;
 use crate::references;
 use crate::store::Touched;
-use crate::trust::{self, Reread, UpstreamTrust};
+use crate::trust::{self, Reread};
 
 impl Engine {
     /// Shows these certificates to clients that ask for no host that has one.
@@ -34,7 +34,7 @@ impl Engine {
         if !trust::is_touched(&self.system_namespace, touched) {
             return;
         }
-        let Reread { changed, faults } = self.trust.read(&self.system_namespace, &self.store);
+        let Reread { changed, faults } = self.upstreams.trust.read(&self.system_namespace, &self.store);
         let clients = self.client_trust.read(&self.system_namespace, &self.store);
         for (id, fault) in faults.into_iter().chain(clients.faults) {
             batch.fault(id.kind, &id.key, &Origin::default(), fault);
@@ -76,15 +76,5 @@ impl Engine {
                 },
             }
         }
-    }
-}
-
-/// Adds how the upstream is spoken to; only pods prove who they are.
-pub(super) fn with_transport(upstream: Upstream, key: &BackendKey, trust: &mut UpstreamTrust) -> Upstream {
-    match upstream.target {
-        Target::Endpoints(_) | Target::Revision(_) => {
-            Upstream { transport: trust.transport(&key.namespace), ..upstream }
-        }
-        _ => upstream,
     }
 }

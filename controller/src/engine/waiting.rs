@@ -6,11 +6,9 @@ use std::time::Instant;
 use net_pingora_routing::{BackendKey, ObjectKey, Target};
 
 use super::outcome::loaded_splits;
-use super::tls::with_transport;
 use super::{Batch, Engine};
 use crate::backends::service_of;
 use crate::compile::ingress as compile;
-use crate::compile::service::Resolver;
 use crate::store::Touched;
 
 impl Engine {
@@ -22,9 +20,7 @@ impl Engine {
         let over: BTreeSet<_> = self.lingering.over(now).iter().map(service_of).collect();
         let changed: BTreeSet<_> = touched.services.union(&touched.endpoints).chain(&over).collect();
         for cell in changed.into_iter().flat_map(|service| self.backends.of_service(service)) {
-            let resolver = Resolver { store: &self.store, internal: &self.internal, holds: self.holds.as_ref() };
-            let upstream = self.revisions.adopt(resolver.resolve(&cell.key, &cell.upstream().target));
-            let next = with_transport(upstream, &cell.key, &mut self.trust);
+            let next = self.upstreams.next(cell, &self.store);
             let empty = matches!(&next.target, Target::Endpoints(endpoints) if endpoints.as_slice().is_empty());
             if empty && !cell.endpoints().as_slice().is_empty() && self.lingering.waits(&cell.key, now) {
                 continue;
