@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Channel};
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use tokio::time::sleep;
 
+use crate::streamed::streamed;
 use crate::{Body, discard, feed, query, respond};
 
 /// One piece of a made body.
@@ -62,16 +63,16 @@ fn status(code: u64) -> Response<Body> {
 
 fn echo(request: Request<Incoming>) -> Response<Body> {
     let (head, mut incoming) = request.into_parts();
-    let (mut sender, body) = Channel::<Bytes, io::Error>::new(4);
+    let (mut sender, body) = streamed(4);
     feed(async move {
         while let Some(frame) = incoming.frame().await {
-            let Ok(frame) = frame else { return sender.abort(io::ErrorKind::BrokenPipe.into()) };
+            let Ok(frame) = frame else { return sender.abort(io::ErrorKind::BrokenPipe).await };
             if sender.send(frame).await.is_err() {
                 return;
             }
         }
     });
-    let mut response = Response::new(body.boxed_unsync());
+    let mut response = Response::new(body);
     // HTTP/1.1 sends only the trailers that the head names.
     for name in [CONTENT_TYPE, TRAILER] {
         if let Some(value) = head.headers.get(&name) {
@@ -82,7 +83,7 @@ fn echo(request: Request<Incoming>) -> Response<Body> {
 }
 
 fn made(size: u64, known: bool) -> Response<Body> {
-    let (mut sender, body) = Channel::<Bytes, io::Error>::new(4);
+    let (mut sender, body) = streamed(4);
     feed(async move {
         let mut left = size;
         while left > 0 {
@@ -96,7 +97,7 @@ fn made(size: u64, known: bool) -> Response<Body> {
         // The client may have left.
         let _ = sender.send(Frame::trailers(trailers)).await;
     });
-    let mut response = Response::new(body.boxed_unsync());
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     if known {
         headers.insert(CONTENT_LENGTH, size.into());
@@ -123,13 +124,13 @@ async fn drain(request: Request<Incoming>) -> Response<Body> {
 }
 
 fn broken() -> Response<Body> {
-    let (mut sender, body) = Channel::<Bytes, io::Error>::new(1);
+    let (mut sender, body) = streamed(0);
     feed(async move {
         let _ = sender.send_data(Bytes::from_static(b"half of it")).await;
         sleep(ON_THE_WIRE).await;
-        sender.abort(io::ErrorKind::ConnectionReset.into());
+        sender.abort(io::ErrorKind::ConnectionReset).await;
     });
-    let mut response = Response::new(body.boxed_unsync());
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("1000"));
     response
 }

@@ -3,18 +3,18 @@
 mod message;
 
 use std::future::pending;
-use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Channel};
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use tokio::time::sleep;
 
 use self::message::LARGEST;
 pub use self::message::{BadMessage, Message, frame};
+use crate::streamed::{Gone, Sender, streamed};
 use crate::{Body, feed, respond};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -22,8 +22,6 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Messages of a server stream.
 const STREAMED: usize = 5;
-
-type Sender = http_body_util::channel::Sender<Bytes, io::Error>;
 
 /// How a call that fails ends (grpc/grpc doc/statuscodes.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +35,8 @@ enum Failure {
 }
 
 /// A client that has left reads no more.
-impl From<http_body_util::channel::SendError> for Failure {
-    fn from(_: http_body_util::channel::SendError) -> Self {
+impl From<Gone> for Failure {
+    fn from(_: Gone) -> Self {
         Self::Cancelled
     }
 }
@@ -59,9 +57,9 @@ pub(crate) fn answer(request: Request<Incoming>) -> Response<Body> {
     if !content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
         return respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", "this backend speaks gRPC\n");
     }
-    let (sender, body) = Channel::<Bytes, io::Error>::new(4);
+    let (sender, body) = streamed(4);
     feed(serve(request, sender));
-    let mut response = Response::new(body.boxed_unsync());
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }

@@ -8,6 +8,7 @@ mod grpc;
 mod hello;
 pub mod manifests;
 mod slow;
+mod streamed;
 mod websocket;
 
 use std::future::Future;

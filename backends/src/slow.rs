@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Channel};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
+use crate::streamed::streamed;
 use crate::{Body, discard, feed, query};
 
 /// Longest sleep, in milliseconds.
@@ -19,12 +18,12 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
     let (before, between) = (millis("initialTimeout"), millis("timeout"));
     discard(request.into_body());
     sleep(before).await;
-    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+    let (mut sender, body) = streamed(0);
     feed(async move {
         sleep(between).await;
         let text = format!("Slept {} ms, then {} ms\n", before.as_millis(), between.as_millis());
         // The client may have left meanwhile.
-        let _ = sender.send_data(text.into()).await;
+        let _ = sender.send_data(text).await;
     });
-    Response::new(body.boxed_unsync())
+    Response::new(body)
 }
