@@ -2,6 +2,7 @@
 # parts: networking serving serving_tests metallb
 # A Knative Service used from outside the cluster, through the address MetalLB gives the gateway.
 . "$(dirname "$0")/../lib/suite.sh"
+. "$harness/lib/services.sh"
 
 # Serving's job that names the default domain after the gateway's address.
 default_domain_is_set() {
@@ -17,16 +18,8 @@ default_domain_is_set() {
 make_service() {
     kubectl --namespace knative-serving patch configmap/config-domain --type json \
         --patch "[{\"op\": \"replace\", \"path\": \"/data\", \"value\": {\"$address.nip.io\": \"\"}}]" >/dev/null
-    kubectl apply --filename - >/dev/null <<YAML
-apiVersion: serving.knative.dev/v1
-kind: Service
-metadata: {name: hello, namespace: default}
-spec:
-  template:
-    spec:
-      containers: [{image: "$images/serving-tests/helloworld:$tag"}]
-YAML
-    kubectl wait --for=condition=Ready --timeout=120s ksvc/hello >/dev/null
+    service hello helloworld
+    services_are_ready
     expect "the address of the Service" "http://$host" "$(kubectl get ksvc/hello --output jsonpath='{.status.url}')"
 }
 
@@ -37,17 +30,13 @@ first_request_is_answered() {
 }
 
 load_is_answered() {
-    local report
-    report=$(outside hey -z 30s -c 50 -host "$host" "http://$address/")
-    grep --extended-regexp 'Requests/sec|99% in|\[[0-9]+\]|Error' <<<"$report"
-    expect "the statuses of all answers" "[200]" "$(sed -n '/^Status code/,$ s/^ *\(\[[0-9]*\]\).*/\1/p' <<<"$report" | paste --serial --delimiters=' ')"
-    ! grep --quiet 'Error distribution' <<<"$report" || fail "hey saw errors"
+    answered_200 outside hey -z 30s -c 50 -host "$host" "http://$address/"
 }
 
 once install_metallb
 once install_gateway
 once install_serving
-import_images $images/serving-tests $tag "$(part serving_tests)/images/helloworld"
+serving_images helloworld
 wait_for 30 "the gateway's address" test_output gateway_address
 address=$(gateway_address)
 host=hello.default.$address.nip.io

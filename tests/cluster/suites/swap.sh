@@ -2,22 +2,7 @@
 # parts: networking serving serving_tests
 # The commands of docs/activator.md, there and back, under load: no request is lost.
 . "$(dirname "$0")/../lib/suite.sh"
-
-host=hello.default.example.com
-
-make_service() {
-    import_images $images/serving-tests $tag "$(part serving_tests)/images/helloworld"
-    kubectl apply --filename - >/dev/null <<YAML
-apiVersion: serving.knative.dev/v1
-kind: Service
-metadata: {name: hello, namespace: default}
-spec:
-  template:
-    spec:
-      containers: [{image: "$images/serving-tests/helloworld:$tag"}]
-YAML
-    kubectl wait --for=condition=Ready --timeout=120s ksvc/hello >/dev/null
-}
+. "$harness/lib/services.sh"
 
 # At a port of the node: requests find the pods that are ready.
 gateway_port() {
@@ -52,22 +37,19 @@ back() {
 }
 
 no_request_is_lost_on_the_way_there_and_back() {
-    local report load url
-    url=http://$node_address:$(gateway_port)/
-    hey -z 100s -c 10 -q 10 -disable-keepalive -host "$host" "$url" >"$state/tmp/hey.txt" &
+    local load
+    answered_200 hey -z 100s -c 10 -q 10 -disable-keepalive -host hello.default.example.com "http://$node_address:$(gateway_port)/" &
     load=$!
     sleep 5
     there
     sleep 15
     back
     wait $load
-    report=$(cat "$state/tmp/hey.txt")
-    grep --extended-regexp 'Requests/sec|99% in|responses|Error' <<<"$report"
-    expect "the statuses of all answers" "[200]" "$(sed -n '/^Status code/,$ s/^ *\(\[[0-9]*\]\).*/\1/p' <<<"$report" | paste --serial --delimiters=' ')"
-    ! grep --quiet 'Error distribution' <<<"$report" || fail "hey saw errors"
 }
 
 once install_serving
 once install_gateway
-make_service
+serving_images helloworld
+service hello helloworld
+services_are_ready
 run_steps no_request_is_lost_on_the_way_there_and_back
