@@ -51,8 +51,11 @@ pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut R
                 return Verdict::Forward(hops);
             }
         }
-        if headers::of_route(request, &hop.path, split).is_err() {
-            return Verdict::Refuse(Reason::BadRequest);
+        let mut parts = request.as_owned_parts();
+        headers::of_route(&mut parts, &hop.path, split);
+        match headers::head_of(parts, request) {
+            Ok(head) => *request = head,
+            Err(_) => return Verdict::Refuse(Reason::BadRequest),
         }
         hops.push(hop);
         if hops.len() > MOST_HOPS {

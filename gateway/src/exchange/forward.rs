@@ -42,7 +42,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
         choice = choose(exchange, upgrade, counts, ctx) => choice?,
         error = down.left() => return Err(error),
     };
-    if choice.is_named() && via::goes_in_circles(down.request()) {
+    if choice.is_named() && via::goes_in_circles(&down.request().headers) {
         ctx.answer = Some(Reason::Loop);
         return Error::e_explain(ErrorType::HTTPStatus(Reason::Loop.status()), "a name leads back to us");
     }

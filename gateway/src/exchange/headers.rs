@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use http::header::{EXPECT, HOST};
-use http::{HeaderName, HeaderValue, Version};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use net_pingora_routing::{Listener, Path, Split};
 use pingora_error::Result;
 use pingora_http::RequestHeader;
@@ -69,8 +70,8 @@ pub(super) fn uncounted(request: &mut RequestHeader) {
 }
 
 /// Tells queue-proxy that the autoscaler hears of the request from us.
-pub(super) fn counted(request: &mut RequestHeader) -> Result<()> {
-    request.insert_header(PROXY_REQUEST, HeaderValue::from_static("activator"))
+pub(super) fn counted(headers: &mut HeaderMap) {
+    headers.insert(PROXY_REQUEST, HeaderValue::from_static("activator"));
 }
 
 /// How much of what a request says of its way here is believed.
@@ -101,65 +102,77 @@ impl Trust {
 
 /// Tells the upstream what only we know: who the client is, and what it asked for.
 pub(super) fn forwarded(
-    request: &mut RequestHeader,
+    headers: &mut HeaderMap,
     connection: &Connection,
     trust: Trust,
     host: &HeaderValue,
     request_id: &HeaderValue,
-) -> Result<()> {
-    forwarded_for(request, connection, trust.hops)?;
-    if !trust.last_hop() || !request.headers.contains_key(FORWARDED_PROTO) {
+) {
+    forwarded_for(headers, connection, trust.hops);
+    if !trust.last_hop() || !headers.contains_key(FORWARDED_PROTO) {
         let scheme = HeaderValue::from_static(if connection.tls { "https" } else { "http" });
-        request.insert_header(FORWARDED_PROTO, scheme)?;
+        headers.insert(FORWARDED_PROTO, scheme);
     }
-    if !trust.last_hop() || !request.headers.contains_key(FORWARDED_HOST) {
-        request.insert_header(FORWARDED_HOST, host.clone())?;
+    if !trust.last_hop() || !headers.contains_key(FORWARDED_HOST) {
+        headers.insert(FORWARDED_HOST, host.clone());
     }
-    request.insert_header(REQUEST_ID, request_id.clone())
+    headers.insert(REQUEST_ID, request_id.clone());
 }
 
 /// Appends the peer to what the nearest `kept` hops have said; older entries are not believed.
-fn forwarded_for(request: &mut RequestHeader, connection: &Connection, kept: usize) -> Result<()> {
+fn forwarded_for(headers: &mut HeaderMap, connection: &Connection, kept: usize) {
     let peer = &connection.forwarded_for;
     let mut said: Vec<&str> = Vec::new();
     if kept > 0 {
-        let values = request.headers.get_all(FORWARDED_FOR).iter();
+        let values = headers.get_all(FORWARDED_FOR).iter();
         said.extend(values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim));
     }
     if said.is_empty() {
-        return request.insert_header(FORWARDED_FOR, peer.clone());
+        headers.insert(FORWARDED_FOR, peer.clone());
+        return;
     }
     let mut list = said.split_off(said.len().saturating_sub(kept)).join(", ");
     let _ = write!(list, ", {}", connection.peer.ip());
     let list = HeaderValue::try_from(list).unwrap_or_else(|_| peer.clone());
-    request.insert_header(FORWARDED_FOR, list)
+    headers.insert(FORWARDED_FOR, list);
 }
 
 /// Sets what the path and split append, overwriting what the client sent; the path's win. Answers
 /// `K-Network-Hash: override` with the KIngress's hash.
-pub(super) fn of_route(request: &mut RequestHeader, path: &Path, split: &Split) -> Result<()> {
-    if request.headers.get(NETWORK_HASH).is_some_and(|value| value == "override") {
-        request.insert_header(NETWORK_HASH, path.ingress.hash.clone())?;
+pub(super) fn of_route(request: &mut Parts, path: &Path, split: &Split) {
+    let headers = &mut request.headers;
+    if headers.get(NETWORK_HASH).is_some_and(|value| value == "override") {
+        headers.insert(NETWORK_HASH, path.ingress.hash.clone());
     }
     for (name, value) in split.append_headers.iter().chain(&*path.append_headers) {
-        request.insert_header(name.clone(), value.clone())?;
+        headers.insert(name.clone(), value.clone());
     }
-    rewrite_host(request, path)
+    if let Some(host) = &path.rewrite_host {
+        rewrite_host(request, host);
+    }
 }
 
-/// Gives the upstream the Host that a path rewrites it to, if it does.
-fn rewrite_host(request: &mut RequestHeader, path: &Path) -> Result<()> {
-    let Some(host) = &path.rewrite_host else { return Ok(()) };
-    request.insert_header(HOST, HeaderValue::clone(host))?;
+/// Gives the upstream another Host.
+fn rewrite_host(request: &mut Parts, host: &HeaderValue) {
+    request.headers.insert(HOST, host.clone());
     if request.uri.authority().is_none() {
-        return Ok(());
+        return;
     }
-    let mut parts = request.uri.clone().into_parts();
-    parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
-    if let Ok(uri) = http::Uri::from_parts(parts) {
-        request.set_uri(uri);
+    let mut uri = request.uri.clone().into_parts();
+    uri.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
+    if let Ok(uri) = http::Uri::from_parts(uri) {
+        request.uri = uri;
     }
-    Ok(())
+}
+
+/// The head of these parts, which were those of `told`.
+pub(super) fn head_of(parts: Parts, told: &RequestHeader) -> Result<RequestHeader> {
+    let mut head = RequestHeader::from(parts);
+    // A target that is no text is in no URI.
+    if !told.raw_path_is_utf8() {
+        head.set_raw_path(told.raw_path())?;
+    }
+    Ok(head)
 }
 
 /// A new request id: a version 4 UUID (RFC 9562 §5.4). It names a request, it guards nothing.

@@ -5,7 +5,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_error::{Error, ErrorType, OrErr, Result};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::ResponseHeader;
 use smallvec::SmallVec;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -46,16 +46,16 @@ type Names = SmallVec<[HeaderName; 4]>;
 ///
 /// # Errors
 /// When `Connection` is no list of names, is too long, or names what may not be removed.
-pub(super) fn remove_from_request(request: &mut RequestHeader, websocket: bool) -> Result<()> {
-    for name in nominated(&request.headers)? {
-        request.remove_header(&name);
+pub(super) fn remove_from_request(headers: &mut HeaderMap, websocket: bool) -> Result<()> {
+    for name in nominated(headers)? {
+        headers.remove(&name);
     }
-    for name in present(&request.headers, &OF_REQUESTS) {
-        request.remove_header(&name);
+    for name in present(headers, &OF_REQUESTS) {
+        headers.remove(&name);
     }
     if websocket {
-        request.insert_header(CONNECTION, HeaderValue::from_static("Upgrade"))?;
-        request.insert_header(UPGRADE, HeaderValue::from_static("websocket"))?;
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     Ok(())
 }
@@ -100,12 +100,8 @@ fn name(token: &[u8]) -> Result<HeaderName> {
 mod tests {
     use super::*;
 
-    fn request(headers: &[(&'static str, &str)]) -> RequestHeader {
-        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
-        for (name, value) in headers {
-            request.append_header(*name, *value).unwrap();
-        }
-        request
+    fn request(headers: &[(&'static str, &str)]) -> HeaderMap {
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
     #[test]
@@ -121,7 +117,7 @@ mod tests {
             ("x-theirs", "1"),
         ]);
         remove_from_request(&mut one, false).unwrap();
-        let left: Vec<_> = one.headers.keys().map(HeaderName::as_str).collect();
+        let left: Vec<_> = one.keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["x-theirs"]);
     }
 
@@ -129,10 +125,7 @@ mod tests {
     fn a_websocket_is_asked_for_in_our_own_words() {
         let mut one = request(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")]);
         remove_from_request(&mut one, true).unwrap();
-        assert_eq!(
-            (&one.headers[CONNECTION], &one.headers[UPGRADE]),
-            (&"Upgrade".parse().unwrap(), &"websocket".parse().unwrap())
-        );
+        assert_eq!((&one[CONNECTION], &one[UPGRADE]), (&"Upgrade".parse().unwrap(), &"websocket".parse().unwrap()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Version};
 use net_pingora_routing::Protocol;
@@ -13,6 +14,9 @@ use super::downstream::Downstream;
 use super::headers::{self, Trust};
 use super::{hop_by_hop, via};
 use crate::upstream::Choice;
+
+/// Headers that most requests get on their way: four that tell who asks, two of Knative's that name the revision.
+const ADDED: usize = 6;
 
 /// What an upstream is told first.
 pub(super) struct Outgoing {
@@ -30,58 +34,61 @@ impl Outgoing {
     /// When the client's head cannot be told to this upstream.
     pub(super) fn new(down: &mut Downstream, ctx: &Context, choice: &Choice) -> Result<Self> {
         let empty = down.session.is_body_empty();
-        let mut head = Box::new(down.request().clone());
+        // Names lose their case, as at queue-proxy: Pingora would keep it in a second map beside the headers.
+        let mut parts = down.request().as_owned_parts();
+        let headers = &mut parts.headers;
+        headers.reserve(ADDED);
         // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
-        if head.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
-            hop_by_hop::remove_from_request(&mut head, down.grant.is_some()).map_err(Error::into_down)?;
+        if parts.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
+            hop_by_hop::remove_from_request(headers, down.grant.is_some()).map_err(Error::into_down)?;
         }
-        headers::forwarded(&mut head, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id)?;
+        headers::forwarded(headers, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id);
         if let Some(hop) = ctx.last_hop()
             && let Some(split) = hop.split()
         {
-            headers::of_route(&mut head, &hop.path, split)?;
+            headers::of_route(&mut parts, &hop.path, split);
         }
         if ctx.under_way.is_some() {
-            headers::counted(&mut head)?;
+            headers::counted(&mut parts.headers);
         }
         if choice.is_named() {
-            via::mark(&mut head)?;
+            via::mark(&mut parts.headers);
         }
         let mut waits = false;
         match ctx.protocol {
-            Protocol::Http1 => for_http1(&mut head, empty)?,
+            Protocol::Http1 => for_http1(&mut parts, empty)?,
             Protocol::Http2 => {
-                waits = head.remove_header(&EXPECT).is_some();
-                for_http2(&mut head, choice.encryption.is_some())?;
+                waits = parts.headers.remove(EXPECT).is_some();
+                for_http2(&mut parts, down.request(), choice.encryption.is_some())?;
             }
         }
-        Ok(Self { head, empty, waits })
+        Ok(Self { head: Box::new(headers::head_of(parts, down.request())?), empty, waits })
     }
 }
 
 /// RFC 9112 §3.2.1: the target in origin form, the authority in Host; a body without a length is chunked.
-fn for_http1(head: &mut RequestHeader, empty: bool) -> Result<()> {
-    head.set_version(Version::HTTP_11);
+fn for_http1(head: &mut Parts, empty: bool) -> Result<()> {
+    head.version = Version::HTTP_11;
     if let Some(authority) = head.uri.authority() {
         let host = HeaderValue::from_str(authority.as_str());
         let host =
             host.or_err(ErrorType::InvalidHTTPHeader, "an authority that is no header").map_err(Error::into_down)?;
-        head.insert_header(HOST, host)?;
-        head.set_uri(Uri::from(target(head)));
+        head.headers.insert(HOST, host);
+        head.uri = Uri::from(target(head));
     }
     if !empty && !head.headers.contains_key(CONTENT_LENGTH) {
-        head.insert_header(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     Ok(())
 }
 
 /// RFC 9113 §8.3.1: scheme, authority and path are fields of their own, and Host is none.
-fn for_http2(head: &mut RequestHeader, encrypted: bool) -> Result<()> {
-    if !head.raw_path_is_utf8() {
+fn for_http2(head: &mut Parts, told: &RequestHeader, encrypted: bool) -> Result<()> {
+    if !told.raw_path_is_utf8() {
         return Error::e_explain(ErrorType::InvalidHTTPHeader, "a target HTTP/2 cannot tell").map_err(Error::into_down);
     }
-    head.set_version(Version::HTTP_2);
-    let host = head.remove_header(&HOST).map(|host| Bytes::copy_from_slice(host.as_bytes()));
+    head.version = Version::HTTP_2;
+    let host = head.headers.remove(HOST).map(|host| Bytes::copy_from_slice(host.as_bytes()));
     let authority = match head.uri.authority() {
         Some(authority) => authority.clone(),
         None => Authority::from_maybe_shared(host.unwrap_or_default())
@@ -93,10 +100,10 @@ fn for_http2(head: &mut RequestHeader, encrypted: bool) -> Result<()> {
     parts.authority = Some(authority);
     parts.path_and_query = Some(target(head));
     let uri = Uri::from_parts(parts).or_err(ErrorType::InvalidHTTPHeader, "no target").map_err(Error::into_down)?;
-    head.set_uri(uri);
+    head.uri = uri;
     Ok(())
 }
 
-fn target(head: &RequestHeader) -> PathAndQuery {
+fn target(head: &Parts) -> PathAndQuery {
     head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"))
 }

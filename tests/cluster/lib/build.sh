@@ -58,11 +58,15 @@ part() {
 need_part() {
     local directory started=$SECONDS
     directory=$(part "$1")
-    [ ! -d "$directory" ] || return 0
+    if [ -d "$directory" ]; then
+        touch "$directory"
+        return
+    fi
     say "building $1"
     rm -rf "$cache/$1".new && mkdir -p "$cache/$1".new
     "build_$1" "$cache/$1.new"
-    rm -rf "$cache/$1"-????????????????
+    # Those nobody has used for a day: another run may go on with another version.
+    find "$cache" -maxdepth 1 -name "$1-????????????????" -mtime +0 -exec rm -rf {} +
     mv "$cache/$1.new" "$directory"
     say "built $1 in $((SECONDS - started)) s"
 }
