@@ -246,6 +246,23 @@ async fn a_pod_that_takes_no_connection_gets_no_request_until_it_says_it_is_read
 }
 
 #[tokio::test]
+async fn a_pod_that_closes_a_connection_without_an_answer_gets_no_request_until_it_says_it_is_ready() {
+    let pod = Pod::start(Duration::ZERO).await;
+    let dying = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = dying.local_addr().unwrap();
+    tokio::spawn(async move { while dying.accept().await.is_ok() {} });
+    let dying = Pod { address, ..Pod::start(Duration::ZERO).await };
+    let mut served = Served::start(0, |_, _| {});
+    served.set(&[&dying], &[]);
+    let asked: Vec<_> = (0..5).map(|_| served.ask(GET)).collect();
+    served.waits(5).await;
+    served.set(&[&dying, &pod], &[]);
+    for answer in asked {
+        assert_eq!(status(&answer.await.unwrap()), "200");
+    }
+}
+
+#[tokio::test]
 async fn requests_that_wait_go_on_when_the_revision_is_served_through_us_no_more() {
     let pod = Pod::start(Duration::ZERO).await;
     let served = Served::start(1, |_, _| {});

@@ -47,21 +47,14 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
         return Error::e_explain(ErrorType::HTTPStatus(Reason::Loop.status()), "a name leads back to us");
     }
     let outgoing = Outgoing::new(down, ctx, &choice)?;
-    let open = exchange.connections.open(&choice, ctx.protocol, ctx.attempts > 1, &ctx.connection.settings.timeouts);
-    let opened = tokio::select! {
-        biased;
-        opened = open => opened,
-        error = down.left() => return Err(error),
-    };
-    let mut up = opened.map_err(|error| {
-        not_connected(exchange, ctx, &choice, &error);
-        error.into_up()
+    let mut up = connect(exchange, down, ctx, &choice).await?;
+    let end = converse(exchange, down, &mut up, ctx, outgoing).await.inspect_err(|error| {
+        give_up(&mut up, error);
+        if !up.reused && !down.has_begun() && retry::reason(error, false) == Some(Reason::UpstreamClosed) {
+            choice.closed();
+            ask_pod(exchange, ctx, &choice);
+        }
     })?;
-    ctx.reused = up.reused;
-    if !up.reused {
-        choice.endpoint.serves();
-    }
-    let end = converse(exchange, down, &mut up, ctx, outgoing).await.inspect_err(|error| give_up(&mut up, error))?;
     choice.endpoint.serves();
     match end {
         End::Switched => return Ok(Some(up)),
@@ -71,10 +64,34 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     Ok(None)
 }
 
-/// Takes note of an endpoint that took no connection; a pod is asked whether it is still ready.
+/// A connection to the endpoint that was chosen.
+async fn connect(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context, choice: &Choice) -> Result<Upstream> {
+    let open = exchange.connections.open(choice, ctx.protocol, ctx.attempts > 1, &ctx.connection.settings.timeouts);
+    let opened = tokio::select! {
+        biased;
+        opened = open => opened,
+        error = down.left() => return Err(error),
+    };
+    let up = opened.map_err(|error| {
+        not_connected(exchange, ctx, choice, &error);
+        error.into_up()
+    })?;
+    ctx.reused = up.reused;
+    if !up.reused {
+        choice.endpoint.serves();
+    }
+    Ok(up)
+}
+
+/// Takes note of an endpoint that took no connection.
 fn not_connected(exchange: &Exchange, ctx: &mut Context, choice: &Choice, error: &Error) {
     ctx.unconnected = true;
     choice.connect_failed(error, ctx.connection.settings.eject_after, &exchange.observer.metrics);
+    ask_pod(exchange, ctx, choice);
+}
+
+/// Asks the pod that was chosen, if it was one, whether it is still ready.
+fn ask_pod(exchange: &Exchange, ctx: &Context, choice: &Choice) {
     if let Some(revision) = choice.revision()
         && let Some(split) = ctx.last_hop().and_then(|hop| hop.split())
     {

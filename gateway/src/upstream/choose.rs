@@ -58,13 +58,22 @@ impl Choice {
                 metrics.ejections.inc();
                 tracing::info!(endpoint = %self.endpoint.address, "left out for a while: it takes no connections");
             }
-            // It is asked whether it is ready before it gets another request.
-            Sort::Pod(revision) => {
-                self.endpoint.doubt();
-                revision.wake();
-            }
+            Sort::Pod(revision) => self.doubt(revision),
             Sort::OneOf | Sort::Only | Sort::Named => {}
         }
+    }
+
+    /// Takes note of an endpoint that closed a new connection without an answer. A kept one may end at any time.
+    pub(crate) fn closed(&self) {
+        if let Sort::Pod(revision) = &self.sort {
+            self.doubt(revision);
+        }
+    }
+
+    /// The pod is asked whether it is ready before it gets another request.
+    fn doubt(&self, revision: &Revision) {
+        self.endpoint.doubt();
+        revision.wake();
     }
 
     /// The revision whose pod it is, if it is served through us.
