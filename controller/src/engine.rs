@@ -145,9 +145,10 @@ impl Engine {
     /// An engine that knows no object.
     pub fn new(settings: Settings) -> Self {
         let activators = ObjectKey::new(&settings.system_namespace, ACTIVATOR_SERVICE);
-        let holds = settings.holds.map(|settings| Holds { settings, activators });
+        let internal = InternalService::new(&settings.internal_service);
+        let holds = settings.holds.map(|settings| Holds { settings, activators, ours: internal.key.clone() });
         let mut engine = Self {
-            upstreams: Upstreams::new(InternalService::new(&settings.internal_service), holds),
+            upstreams: Upstreams::new(internal, holds),
             class: settings.class,
             by_name: ByName::default(),
             system_namespace: settings.system_namespace,

@@ -121,22 +121,33 @@ fn a_revision_is_served_by_its_name_for_as_long_as_it_exists() {
 }
 
 #[test]
-fn pods_of_a_bounded_revision_are_shared_anew_when_activators_come_and_go_and_strangers_are_told_of() {
+fn a_bounded_revision_gets_another_keeper_when_activators_come_and_go_and_strangers_are_told_of() {
     let mut engine = engine();
-    let ours = || slice("net-pingora-internal", &["10.0.9.1", "10.0.9.2"]);
-    let pods = slice("r-private", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
-    apply(&mut engine, [ingress(), public(), private(), revision(1), pods, ours()]);
+    // So many that it is hardly us.
+    let many: Vec<_> = (1..=99).map(|last| format!("10.0.9.{last}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let ours = slice("net-pingora-internal", &many);
+    let service = json!({"metadata": {"name": "activator-service"}, "spec": {"ports": [{"port": 80, "name": "http"}]}});
+    let pods = slice("r-private", &["10.0.0.1", "10.0.0.2"]);
+    let service = Object::Service(typed(service));
+    apply(&mut engine, [ingress(), public(), private(), revision(1), pods, ours, service]);
     let split = backend(&engine.table(), "a.example").unwrap();
-    assert_eq!(target(&split).0, [1, 2, 3]);
-    for (activators, wanted, told) in [
-        (&["10.0.9.1", "10.0.9.2"][..], &[1, 3][..], None),
-        (&["10.0.8.1", "10.0.9.1", "10.0.9.2"], &[2], Some("1 of 3 endpoints")),
-        (&["10.0.8.1", "10.0.9.2"], &[1, 2, 3], None),
-        (&["10.0.9.1"], &[1, 2, 3], Some("0 of 1 endpoints")),
+    let keeper = || match &split.upstream().target {
+        Target::Revision(pods) => pods.keeper.as_ref().map(|keeper| keeper.address.to_string()),
+        other => panic!("{other:?}"),
+    };
+    for (activators, passed_on, told) in [
+        (&*many, true, None),
+        (&["10.0.8.1", "10.0.9.1", "10.0.9.2"], false, Some("1 of 3 endpoints")),
+        (&["10.0.9.2"], false, Some("0 of 1 endpoints")),
+        (&["10.0.9.1"], false, None),
     ] {
         let applied = apply(&mut engine, [slice("activator-service", activators)]);
-        assert_eq!(target(&split).0, wanted, "{activators:?}");
+        assert_eq!(target(&split).0, [1, 2], "{activators:?}");
+        assert_eq!(keeper().is_some_and(|keeper| keeper.ends_with(":8012")), passed_on, "{activators:?}");
         let notice = applied.notices.first().map(|notice| notice.split(" of default").next().unwrap());
         assert_eq!(notice, told, "{activators:?}");
     }
+    apply(&mut engine, [slice("activator-service", &many), revision(0)]);
+    assert_eq!(keeper(), None, "nothing is to be kept");
 }

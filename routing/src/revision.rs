@@ -37,6 +37,9 @@ pub struct Pods {
     pub concurrency: u32,
     /// From the arrival of a request until it must have a pod (`timeoutSeconds`).
     pub timeout: Duration,
+    /// The replica of ours that gives out these pods, where that is not us: requests are passed on to it as long as
+    /// it takes them.
+    pub keeper: Option<Arc<Endpoint>>,
     /// Where a pod is probed, if not where it takes requests.
     pub probe_port: Option<u16>,
     /// Pods that Kubernetes calls ready.
@@ -180,7 +183,8 @@ mod tests {
 
     fn pods(concurrency: u32, ready: EndpointSet, starting: EndpointSet) -> Pods {
         let revision = Revision::new(ObjectKey::new("default", "hello-00001"));
-        Pods { revision, concurrency, timeout: Duration::from_mins(5), probe_port: None, ready, starting }
+        let timeout = Duration::from_mins(5);
+        Pods { revision, concurrency, timeout, keeper: None, probe_port: None, ready, starting }
     }
 
     fn last(taken: &InFlight) -> u8 {

@@ -74,6 +74,7 @@ fn start(autoscaler: SocketAddr) -> TestGateway {
         revision: Revision::new(ObjectKey::new("default", "a-00001")),
         concurrency: 0,
         timeout: Duration::from_mins(1),
+        keeper: None,
         probe_port: None,
         ready: EndpointSet::default(),
         starting: EndpointSet::default(),

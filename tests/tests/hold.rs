@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use net_pingora_gateway::settings::ActivatorSettings;
 use net_pingora_routing::{
-    Backend, Change, EndpointSet, Host, ObjectKey, Path, Pods, Protocol, Publisher, Revision, Target, Transport,
-    Upstream,
+    Backend, Change, Endpoint, EndpointSet, Host, ObjectKey, Path, Pods, Protocol, Publisher, Revision, Target,
+    Transport, Upstream,
 };
 use net_pingora_tests::gateway::{Route, TestGateway};
 use net_pingora_tests::raw::{read_until, talk};
@@ -104,6 +104,7 @@ impl Served {
             revision: Revision::new(ObjectKey::new("default", "a-00001")),
             concurrency,
             timeout: Duration::from_secs(20),
+            keeper: None,
             probe_port: None,
             ready: EndpointSet::default(),
             starting: EndpointSet::default(),
@@ -260,6 +261,35 @@ async fn a_pod_that_closes_a_connection_without_an_answer_gets_no_request_until_
     for answer in asked {
         assert_eq!(status(&answer.await.unwrap()), "200");
     }
+}
+
+#[tokio::test]
+async fn what_another_replica_gives_out_is_passed_on_to_it_and_given_out_here_when_it_is_gone() {
+    let (pod, keeper) = (Pod::start(Duration::ZERO).await, Pod::start(Duration::ZERO).await);
+    let mut publisher = Publisher::default();
+    let revisions = publisher.cell();
+    let mut served = Served::start(1, |pods, settings| {
+        pods.keeper = Some(Endpoint::new(keeper.address));
+        settings.revisions = revisions;
+    });
+    publisher.publish([by_name(&served)]);
+    served.set(&[&pod], &[]);
+    let counted = "k-proxy-request: activator";
+    assert_eq!(status(&served.ask(GET).await.unwrap()), "200");
+    assert!(pod.heads().is_empty());
+    assert!(!keeper.heads().remove(0).to_lowercase().contains(counted), "it is counted there");
+    assert_eq!(served.pods.revision.demand.see(0), net_pingora_routing::Demand::default().see(0));
+
+    let passed_on = b"GET / HTTP/1.1\r\nHost: a\r\nKnative-Serving-Revision: a-00001\r\n\
+        Knative-Serving-Namespace: default\r\nConnection: close\r\n\r\n";
+    assert_eq!(status(&talk(served.gateway.activator, passed_on).await.unwrap()), "200");
+    assert_eq!((pod.heads().len(), keeper.heads().len()), (1, 1), "what was passed on is not passed on again");
+
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    served.pods.keeper = Some(Endpoint::new(gone));
+    served.set(&[&pod], &[]);
+    assert_eq!(status(&served.ask(GET).await.unwrap()), "200");
+    assert!(pod.heads().remove(1).to_lowercase().contains(counted));
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Revision, its private Service and its public one → the pods for which requests wait.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use net_pingora_routing::{EndpointSet, ObjectKey, Pods, Protocol, Revision, ServicePort, Target};
+use net_pingora_routing::{Endpoint, EndpointSet, ObjectKey, Pods, Protocol, Revision, ServicePort, Target};
 
 use super::service::{Holds, addresses, addresses_where, find_port};
 use crate::api::core::{self, EndpointConditions};
@@ -37,11 +39,9 @@ pub(super) fn pods(
     let starting = slices.flat_map(|slice| addresses_where(slice, port, starts));
     let starting: Vec<_> = starting.filter(|address| !ready.contains(address)).collect();
     let bound = revision.spec.container_concurrency;
-    let all: BTreeSet<_> = ready.iter().chain(&starting).copied().collect();
-    let share = if bound > 0 { share(all, rank(store, holds)) } else { all };
     let [was_ready, was_starting] = known(previous);
     let known = [&was_ready, &was_starting];
-    let starting = EndpointSet::keeping(starting.into_iter().filter(|pod| share.contains(pod)), &known);
+    let starting = EndpointSet::keeping(starting, &known);
     // Who was ready and is not any more has to say so anew.
     let fallen = starting.as_slice().iter().filter(|pod| was_ready.get(pod.address).is_some());
     fallen.for_each(|pod| pod.unprove());
@@ -49,17 +49,32 @@ pub(super) fn pods(
         revision: Revision::new(public.clone()),
         concurrency: if bound > 0 { bound } else { holds.settings.most_per_pod },
         timeout: revision.timeout(),
+        keeper: (bound > 0).then(|| keeper(store, holds, public, &port.name)).flatten(),
         probe_port: (port.name == "https").then_some(probe_port),
-        ready: EndpointSet::keeping(ready.into_iter().filter(|pod| share.contains(pod)), &known),
+        ready: EndpointSet::keeping(ready, &known),
         starting,
     })
 }
 
-/// Our place among the activators and how many they are; `None` where we are none of them.
-fn rank(store: &Store, holds: &Holds) -> Option<(usize, usize)> {
-    let addresses = ready_addresses(store, &holds.activators);
-    let at = addresses.iter().position(|address| Some(*address) == holds.settings.own_address)?;
-    Some((at, addresses.len()))
+/// The replica that gives out the pods of a bounded revision, where that is not us: what each gave out by itself would
+/// be too much for a pod, or leave pods idle. There is none while others than we are activators too.
+fn keeper(store: &Store, holds: &Holds, revision: &ObjectKey, port: &str) -> Option<Arc<Endpoint>> {
+    let own = holds.settings.own_address?;
+    let activators = ready_addresses(store, &holds.activators);
+    if !activators.contains(&own) || !activators.is_subset(&ready_addresses(store, &holds.ours)) {
+        return None;
+    }
+    let keeper = activators.into_iter().max_by_key(|activator| weight(revision, *activator))?;
+    let port = find_port(store.service(&holds.activators)?, &ServicePort::Name(port.into()))?;
+    let mut all = addresses(port, store, &holds.activators).into_iter();
+    all.find(|address| keeper != own && address.ip() == keeper).map(Endpoint::new)
+}
+
+/// Rendezvous hashing: who comes or goes changes nothing between the others.
+fn weight(revision: &ObjectKey, activator: IpAddr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (revision, activator).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The ready addresses of a Service, whatever their ports.
@@ -67,19 +82,6 @@ pub(crate) fn ready_addresses(store: &Store, service: &ObjectKey) -> BTreeSet<Ip
     let endpoints = store.slices(service).flat_map(|slice| &slice.endpoints);
     let ready = endpoints.filter(|endpoint| endpoint.conditions.ready != Some(false));
     ready.flat_map(|endpoint| &endpoint.addresses).filter_map(|text| text.parse().ok()).collect()
-}
-
-/// The pods that are ours where `containerConcurrency` bounds each: no two activators have one in common, unless there
-/// are more of them than pods (`knative.dev/serving` `pkg/activator/net/throttler.go`).
-fn share(pods: BTreeSet<SocketAddr>, rank: Option<(usize, usize)>) -> BTreeSet<SocketAddr> {
-    let Some((at, activators)) = rank.filter(|&(_, activators)| activators > 1 && pods.len() > 1) else { return pods };
-    if activators > pods.len() {
-        let only = at % pods.len();
-        return pods.into_iter().skip(only).take(1).collect();
-    }
-    let (each, left) = (pods.len() / activators, pods.len() % activators);
-    let more = (at < left).then(|| pods.iter().nth(each * activators + at).copied()).flatten();
-    pods.into_iter().skip(at * each).take(each).chain(more).collect()
 }
 
 /// The endpoints a backend had, by whether they were ready.
@@ -93,7 +95,7 @@ pub(super) fn known(target: &Target) -> [EndpointSet; 2] {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::collections::BTreeMap;
 
     use net_pingora_routing::BackendKey;
     use serde_json::{Value, json};
@@ -140,7 +142,8 @@ mod tests {
 
     fn as_activator(own_address: Option<IpAddr>) -> Holds {
         let settings = HoldSettings { own_address, ..HoldSettings::default() };
-        Holds { settings, activators: ObjectKey::new("default", "activator-service") }
+        let service = |name| ObjectKey::new("default", name);
+        Holds { settings, activators: service("activator-service"), ours: service("ours") }
     }
 
     fn resolved(store: &Store, port: u16, holds: bool, previous: &Target) -> Target {
@@ -200,38 +203,50 @@ mod tests {
     }
 
     #[test]
-    fn activators_share_pods_without_having_one_in_common() {
-        let pods =
-            |count: u8| (1..=count).map(|last| SocketAddr::from(([10, 0, 0, last], 8012))).collect::<BTreeSet<_>>();
-        for (count, activators, wanted) in [
-            (3, 1, vec![vec![1, 2, 3]]),
-            (1, 2, vec![vec![1], vec![1]]),
-            (3, 2, vec![vec![1, 3], vec![2]]),
-            (5, 3, vec![vec![1, 4], vec![2, 5], vec![3]]),
-            (2, 3, vec![vec![1], vec![2], vec![1]]),
-            (0, 2, vec![vec![], vec![]]),
+    fn a_bounded_revision_has_one_keeper_on_whom_all_replicas_agree() {
+        let mut store = Store::default();
+        let (all, ports) = (["10.0.0.7", "10.0.0.8", "10.0.0.9"], json!([{"port": 80, "name": "http"}]));
+        let ready = all.map(|address| (address, json!({})));
+        for object in [
+            slice("ours", &ready),
+            slice("activator-service", &ready),
+            service("activator-service", &json!({}), &ports),
         ] {
-            for (at, wanted) in wanted.into_iter().enumerate() {
-                let wanted: BTreeSet<_> = pods(9)
-                    .into_iter()
-                    .filter(|pod| wanted.iter().any(|last| pod.ip() == IpAddr::from([10, 0, 0, *last])))
-                    .collect();
-                assert_eq!(share(pods(count), Some((at, activators))), wanted, "{count} pods, {at} of {activators}");
-            }
+            store.apply(ObjectChange::Apply(object, Origin::default()), &mut Touched::default());
         }
-        assert_eq!(share(pods(3), None), pods(3));
+        let mut kept = BTreeMap::new();
+        for number in 0..300 {
+            let revision = ObjectKey::new("default", &format!("r-{number}"));
+            let keepers = all.map(|own| keeper(&store, &as_activator(own.parse().ok()), &revision, "http"));
+            let at = keepers.iter().position(Option::is_none).unwrap();
+            let others: Vec<_> = keepers.into_iter().flatten().map(|keeper| keeper.address.to_string()).collect();
+            assert_eq!(others, [format!("{}:8012", all[at]), format!("{}:8012", all[at])]);
+            *kept.entry(at).or_insert(0) += 1;
+        }
+        assert!(kept.len() == 3 && kept.values().all(|&count| count > 60), "{kept:?}");
     }
 
     #[test]
-    fn our_place_is_that_of_our_address_among_the_activators() {
-        let mut store = Store::default();
-        let slice = slice(
-            "activator-service",
-            &[("10.0.0.9", json!({})), ("10.0.0.10", json!({"ready": true})), ("10.0.0.8", json!({"ready": false}))],
-        );
-        store.apply(ObjectChange::Apply(slice, Origin::default()), &mut Touched::default());
-        for (own, wanted) in [("10.0.0.9", Some((0, 2))), ("10.0.0.10", Some((1, 2))), ("10.0.0.8", None)] {
-            assert_eq!(rank(&store, &as_activator(own.parse().ok())), wanted, "{own}");
+    fn there_is_no_keeper_where_we_are_no_activator_or_others_are() {
+        for (own, ours, activators) in [
+            ("10.0.0.8", vec!["10.0.0.8", "10.0.0.9"], vec!["10.0.0.9"]),
+            ("10.0.0.9", vec!["10.0.0.9"], vec!["10.0.0.8", "10.0.0.9"]),
+            ("10.0.0.9", vec!["10.0.0.9"], vec!["10.0.0.9"]),
+        ] {
+            let mut store = Store::default();
+            let ready =
+                |all: Vec<&'static str>| all.into_iter().map(|address| (address, json!({}))).collect::<Vec<_>>();
+            let ports = json!([{"port": 80, "name": "http"}]);
+            for object in [
+                slice("ours", &ready(ours)),
+                slice("activator-service", &ready(activators)),
+                service("activator-service", &json!({}), &ports),
+            ] {
+                store.apply(ObjectChange::Apply(object, Origin::default()), &mut Touched::default());
+            }
+            let holds = as_activator(own.parse().ok());
+            let of = |number| keeper(&store, &holds, &ObjectKey::new("default", &format!("r-{number}")), "http");
+            assert!((0..20).all(|number| of(number).is_none()), "{own}");
         }
     }
 

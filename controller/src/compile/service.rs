@@ -52,7 +52,7 @@ pub(crate) struct Resolver<'a> {
 /// How requests wait for the pods of revisions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HoldSettings {
-    /// The address of our own pod, by which we know our place among the activators.
+    /// The address of our own pod, by which we know ourselves among the activators.
     pub own_address: Option<IpAddr>,
     /// Requests that a pod takes at once where its revision sets no bound; 0 any number.
     pub most_per_pod: u32,
@@ -65,6 +65,8 @@ pub(crate) struct Holds {
     pub(crate) settings: HoldSettings,
     /// The Service whose endpoints are all activators, us included where we stand in for them.
     pub(crate) activators: ObjectKey,
+    /// The Service whose endpoints are all replicas of ours.
+    pub(crate) ours: ObjectKey,
 }
 
 impl Resolver<'_> {

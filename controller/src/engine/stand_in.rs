@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use net_pingora_routing::{Backend, BackendKey, Change, Host, ObjectKey, Path, Publisher, ServicePort, TableCell};
 
-use super::upstreams::Upstreams;
 use super::{Batch, Engine};
 use crate::api::core::Service;
 use crate::compile::revision::ready_addresses;
@@ -36,15 +35,16 @@ impl ByName {
 }
 
 impl Engine {
-    /// Adds what depends on how many activators there are: which pods are whose. Says so when others than we come or go.
+    /// Adds what depends on who the activators are: which of us gives out whose pods. Says so when others than we come
+    /// or go.
     pub(super) fn share_anew(&mut self, touched: &mut Touched, batch: &mut Batch) {
-        let Upstreams { holds: Some(holds), internal, .. } = &self.upstreams else { return };
-        if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&internal.key) {
+        let Some(holds) = &self.upstreams.holds else { return };
+        if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&holds.ours) {
             return;
         }
         touched.endpoints.extend(self.by_name.backends.keys().cloned());
         let all = ready_addresses(&self.store, &holds.activators);
-        let ours = ready_addresses(&self.store, &internal.key);
+        let ours = ready_addresses(&self.store, &holds.ours);
         let strangers = all.difference(&ours).count();
         if std::mem::replace(&mut self.by_name.strangers, strangers) != strangers {
             let all = all.len();

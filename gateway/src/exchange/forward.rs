@@ -1,6 +1,6 @@
 //! A request on its way to an upstream, tried again where that is safe.
 
-use net_pingora_routing::Protocol;
+use net_pingora_routing::{Listener, Protocol};
 use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
 
 use super::context::Context;
@@ -105,7 +105,9 @@ async fn choose(exchange: &Exchange, upgrade: bool, counts: bool, ctx: &mut Cont
     let Some((hop, split)) = hop else { return Error::err(ErrorType::InternalError) };
     let (under_way, held) = (ctx.under_way.take(), ctx.held);
     let (path, tried, began) = (&*hop.path, &*ctx.tried, ctx.started);
-    let mut traveller = Traveller { path, split, tried, began, counts, under_way, held };
+    // What comes to the ports of an activator may come from another replica.
+    let may_pass_on = ctx.connection.kind != Listener::Activator;
+    let mut traveller = Traveller { path, split, tried, began, counts, may_pass_on, under_way, held };
     let chosen = upstream::choose(&mut traveller, &exchange.names, &exchange.activator).await;
     (ctx.under_way, ctx.held) = (traveller.under_way, traveller.held);
     let mut choice = match chosen {

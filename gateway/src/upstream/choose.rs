@@ -42,6 +42,8 @@ pub(crate) enum Sort {
     Named,
     /// A pod of a revision that is served through us.
     Pod(Arc<Revision>),
+    /// The replica of ours that gives out the pods of a revision.
+    Keeper,
 }
 
 impl Choice {
@@ -59,7 +61,7 @@ impl Choice {
                 tracing::info!(endpoint = %self.endpoint.address, "left out for a while: it takes no connections");
             }
             Sort::Pod(revision) => self.doubt(revision),
-            Sort::OneOf | Sort::Only | Sort::Named => {}
+            Sort::OneOf | Sort::Only | Sort::Named | Sort::Keeper => {}
         }
     }
 
@@ -80,7 +82,7 @@ impl Choice {
     pub(crate) fn revision(&self) -> Option<&Arc<Revision>> {
         match &self.sort {
             Sort::Pod(revision) => Some(revision),
-            Sort::OneOf | Sort::Only | Sort::Named => None,
+            Sort::OneOf | Sort::Only | Sort::Named | Sort::Keeper => None,
         }
     }
 
@@ -140,6 +142,8 @@ pub(crate) struct Traveller<'a> {
     pub(crate) began: Instant,
     /// Whether it counts as demand; probes do not.
     pub(crate) counts: bool,
+    /// Whether another replica may give it a pod; not if one has passed it on already.
+    pub(crate) may_pass_on: bool,
     /// Counts it at its revision, once that is served through us.
     pub(crate) under_way: Option<UnderWay>,
     /// How long it has waited for a pod, if it has.
@@ -189,6 +193,10 @@ impl Traveller<'_> {
             Target::Name { host, port } => Found::Name { host: Arc::clone(host), port: *port, protocol },
             Target::Endpoints(set) => Found::Endpoint(self.endpoint(set, protocol, &upstream.transport)?),
             Target::Revision(pods) => {
+                if let Some(keeper) = self.keeper(pods) {
+                    let encryption = encryption(self.path, &upstream.transport)?;
+                    return Ok(Offer::Now(Found::Endpoint(passed_on(keeper, protocol, encryption))));
+                }
                 if self.counts && self.under_way.is_none() {
                     self.under_way = Some(activator.count(&pods.revision));
                 }
@@ -200,6 +208,12 @@ impl Traveller<'_> {
             }
         };
         Ok(Offer::Now(found))
+    }
+
+    /// Who gives out the pods, as long as that is not us: the request was not tried there, and is not counted here.
+    fn keeper<'p>(&self, pods: &'p Pods) -> Option<&'p Arc<Endpoint>> {
+        let keeper = pods.keeper.as_ref().filter(|_| self.may_pass_on && self.under_way.is_none());
+        keeper.filter(|keeper| !self.tried.contains(&keeper.address))
     }
 
     /// Waits until there is something else than no room.
@@ -224,6 +238,13 @@ impl Traveller<'_> {
         let (endpoint, slot) = (Arc::clone(endpoint), Some(Slot::any(endpoint)));
         Ok(Choice { endpoint, slot, protocol, encryption, others, sort })
     }
+}
+
+/// The replica that gives out the pods.
+fn passed_on(keeper: &Arc<Endpoint>, protocol: Protocol, encryption: Option<Arc<Encryption>>) -> Choice {
+    let (endpoint, slot) = (Arc::clone(keeper), Some(Slot::any(keeper)));
+    // Without it, the pods are there.
+    Choice { endpoint, slot, protocol, encryption, others: true, sort: Sort::Keeper }
 }
 
 /// A pod with room, if there is one.
