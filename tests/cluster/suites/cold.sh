@@ -57,11 +57,6 @@ cold_start() {
     awk '{ printf "%d\n", $2 * 1000 }' <<<"$answer"
 }
 
-# percentile P NUMBER...
-percentile() {
-    printf '%s\n' "${@:2}" | sort --numeric-sort | awk -v p="$1" '{ all[NR] = $1 } END { at = int((NR * p + 99) / 100); print all[at] }'
-}
-
 # Each start is that of a service nobody has asked before; its pod goes while others start.
 first_answers_are_no_later() {
     local ours=() theirs=() pair p50 p90
