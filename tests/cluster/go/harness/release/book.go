@@ -18,8 +18,10 @@ type book struct {
 	capture      *packets.Capture
 	mutex        sync.Mutex
 	named, ready map[netip.Addr]time.Time
-	sent         map[string]sending
-	err          error
+	// When the gateway asked whether the pod is ready, and was told so.
+	asked, told map[netip.Addr]time.Time
+	sent        map[string]sending
+	err         error
 }
 
 // sending is that of a request, by its path.
@@ -29,7 +31,8 @@ type sending struct {
 }
 
 func newBook(gateway netip.Addr) *book {
-	return &book{gateway: gateway, named: map[netip.Addr]time.Time{}, ready: map[netip.Addr]time.Time{}, sent: map[string]sending{}}
+	times := func() map[netip.Addr]time.Time { return map[netip.Addr]time.Time{} }
+	return &book{gateway: gateway, named: times(), ready: times(), asked: times(), told: times(), sent: map[string]sending{}}
 }
 
 // see notes from now on what the packets of queue-proxies say.
@@ -54,17 +57,31 @@ func see(b *book, bridge string) error {
 func (b *book) saw(packet packets.Packet) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
+	from, to := packet.From.Addr(), packet.To.Addr()
 	switch {
 	case packet.From.Port() == queueProxy && saysReady(packet.Payload):
-		if _, known := b.ready[packet.From.Addr()]; !known {
-			b.ready[packet.From.Addr()] = packet.At
+		first(b.ready, from, packet.At)
+		if to == b.gateway {
+			first(b.told, from, packet.At)
 		}
-	case packet.From.Addr() == b.gateway && packet.To.Port() == queueProxy:
-		path, isRequest := requestPath(packet.Payload)
-		if _, known := b.sent[path]; isRequest && !known {
-			b.sent[path] = sending{packet.At, packet.To.Addr()}
+	case from == b.gateway && packet.To.Port() == queueProxy:
+		switch path, isRequest := requestPath(packet.Payload); {
+		case !isRequest:
+		case path == "healthz":
+			first(b.asked, to, packet.At)
+		default:
+			first(b.sent, path, sending{packet.At, to})
 		}
 	}
+}
+
+// first notes what happened unless it did before, and whether it is the first time.
+func first[K comparable, V any](times map[K]V, key K, value V) bool {
+	_, known := times[key]
+	if !known {
+		times[key] = value
+	}
+	return !known
 }
 
 // saysReady tells the answer of a queue-proxy to its probe, whoever asked: it fits one packet.
@@ -82,11 +99,7 @@ func requestPath(payload []byte) (string, bool) {
 func (b *book) name(address netip.Addr) bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	_, known := b.named[address]
-	if !known {
-		b.named[address] = time.Now()
-	}
-	return !known
+	return first(b.named, address, time.Now())
 }
 
 func (b *book) isReady(address netip.Addr) bool {
@@ -109,12 +122,19 @@ func (b *book) delay(service string) (time.Duration, error) {
 	if !isSent || !isNamed || !isReady {
 		return 0, fmt.Errorf("%s: answered, but seen were sent %v, named %v, ready %v", service, isSent, isNamed, isReady)
 	}
-	since, what := named, "named"
+	since := named
 	if ready.After(named) {
-		since, what = ready, "ready"
+		since = ready
+	}
+	after := func(at time.Time) string {
+		if at.IsZero() {
+			return "never"
+		}
+		return fmt.Sprintf("%.1f", at.Sub(named).Seconds()*1000)
 	}
 	delay := sent.at.Sub(since)
-	fmt.Printf("%s: %v after its pod was %s; ready %v after it was named\n", service, delay.Round(10*time.Microsecond), what, ready.Sub(named).Round(10*time.Microsecond))
+	fmt.Printf("%s: %.1f ms; ms after its pod was named: ready %s, asked by the gateway %s, who was told %s and sent %s\n", service,
+		delay.Seconds()*1000, after(ready), after(b.asked[sent.to]), after(b.told[sent.to]), after(sent.at))
 	return delay, nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-const private = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?watch=1" +
+const private = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?watch=1&resourceVersion=0" +
 	"&labelSelector=networking.internal.knative.dev/serviceType=Private"
 
 // watch notes from now on which addresses revisions have, ready or not, and asks each new one for readiness.
