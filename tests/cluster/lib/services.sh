@@ -31,6 +31,11 @@ pod_address() {
     kubectl --namespace knative-serving get pods --selector "$1" --output jsonpath='{.items[0].status.podIP}'
 }
 
+# At a port of the node: requests find the pods that are ready.
+gateway_port() {
+    kubectl --namespace knative-serving get service/net-pingora --output jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}'
+}
+
 # answered_200 HEY...: every answer is 200
 answered_200() {
     local report
@@ -38,4 +43,9 @@ answered_200() {
     grep --extended-regexp 'Requests/sec|99% in|\[[0-9]+\]|Error' <<<"$report"
     expect "the statuses of all answers" "[200]" "$(sed -n '/^Status code/,$ s/^ *\(\[[0-9]*\]\).*/\1/p' <<<"$report" | paste --serial --delimiters=' ')"
     ! grep --quiet 'Error distribution' <<<"$report" || fail "hey saw errors"
+}
+
+# percentile P NUMBER...
+percentile() {
+    printf '%s\n' "${@:2}" | sort --numeric-sort | awk -v p="$1" '{ all[NR] = $1 } END { at = int((NR * p + 99) / 100); print all[at] }'
 }

@@ -58,11 +58,6 @@ cold_start() {
     awk '{ printf "%d\n", $2 * 1000 }' <<<"$answer"
 }
 
-# percentile P NUMBER...
-percentile() {
-    printf '%s\n' "${@:2}" | sort --numeric-sort | awk -v p="$1" '{ all[NR] = $1 } END { at = int((NR * p + 99) / 100); print all[at] }'
-}
-
 # Each start is that of another service, so that none has to wait for a pod to go. The autoscaler minds a first request
 # at once only if it has seen the service before.
 first_answers_are_no_later() {

@@ -3,38 +3,7 @@
 # The commands of docs/activator.md, there and back, under load: no request is lost.
 . "$(dirname "$0")/../lib/suite.sh"
 . "$harness/lib/services.sh"
-
-# At a port of the node: requests find the pods that are ready.
-gateway_port() {
-    kubectl --namespace knative-serving get service/net-pingora --output jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}'
-}
-
-activators() {
-    kubectl --namespace knative-serving get endpoints/activator-service --output jsonpath='{.subsets[*].addresses[*].targetRef.name}'
-}
-
-only_ours_are_activators() {
-    [[ $(activators) == net-pingora-* && $(activators) != *" "* ]]
-}
-
-only_servings_are_activators() {
-    [[ $(activators) == activator-* && $(activators) != *" "* ]]
-}
-
-there() {
-    kubectl apply -k "$repository/deploy/knative-activator" >/dev/null
-    kubectl -n knative-serving rollout status --timeout=120s deployment/net-pingora >/dev/null
-    kubectl -n knative-serving scale deployment/activator --replicas=0 >/dev/null
-    wait_for 60 "activators of ours alone" only_ours_are_activators
-}
-
-back() {
-    kubectl -n knative-serving scale deployment/activator --replicas=1 >/dev/null
-    kubectl -n knative-serving rollout status --timeout=120s deployment/activator >/dev/null
-    kubectl apply -k "$repository/deploy/knative" >/dev/null
-    kubectl -n knative-serving rollout status --timeout=120s deployment/net-pingora >/dev/null
-    wait_for 60 "activators of Serving's alone" only_servings_are_activators
-}
+. "$harness/lib/activators.sh"
 
 no_request_is_lost_on_the_way_there_and_back() {
     local load
