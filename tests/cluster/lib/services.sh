@@ -26,6 +26,11 @@ pods_of() {
     kubectl get pods --selector "serving.knative.dev/service=$1" --output name
 }
 
+# gateway_url: at a port of the node, so that requests find the pods that are ready
+gateway_url() {
+    echo "http://$node_address:$(kubectl --namespace knative-serving get service/net-pingora --output jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}')"
+}
+
 # pod_address SELECTOR: of the first such pod in the namespace of the gateway
 pod_address() {
     kubectl --namespace knative-serving get pods --selector "$1" --output jsonpath='{.items[0].status.podIP}'
@@ -35,7 +40,7 @@ pod_address() {
 answered_200() {
     local report
     report=$("$@")
-    grep --extended-regexp 'Requests/sec|99% in|\[[0-9]+\]|Error' <<<"$report"
+    grep --extended-regexp 'Requests/sec|99% in|^ +\[[0-9]+\]|Error' <<<"$report"
     expect "the statuses of all answers" "[200]" "$(sed -n '/^Status code/,$ s/^ *\(\[[0-9]*\]\).*/\1/p' <<<"$report" | paste --serial --delimiters=' ')"
     ! grep --quiet 'Error distribution' <<<"$report" || fail "hey saw errors"
 }

@@ -4,11 +4,6 @@
 . "$(dirname "$0")/../lib/suite.sh"
 . "$harness/lib/services.sh"
 
-# At a port of the node: requests find the pods that are ready.
-gateway_port() {
-    kubectl --namespace knative-serving get service/net-pingora --output jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}'
-}
-
 activators() {
     kubectl --namespace knative-serving get endpoints/activator-service --output jsonpath='{.subsets[*].addresses[*].targetRef.name}'
 }
@@ -38,7 +33,7 @@ back() {
 
 no_request_is_lost_on_the_way_there_and_back() {
     local load
-    answered_200 hey -z 100s -c 10 -q 10 -disable-keepalive -host hello.default.example.com "http://$node_address:$(gateway_port)/" &
+    answered_200 hey -z 100s -c 10 -q 10 -disable-keepalive -host hello.default.example.com "$(gateway_url)/" &
     load=$!
     sleep 5
     there
