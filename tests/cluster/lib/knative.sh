@@ -53,6 +53,32 @@ gateway_is_ready() {
     [ "$(kubectl --namespace knative-serving get deployment/net-pingora --output jsonpath='{.status.readyReplicas}')" = "$REPLICAS" ]
 }
 
+# The pod of the replica that leads.
+leader() {
+    kubectl --namespace knative-serving get lease/net-pingora --output jsonpath='{.spec.holderIdentity}'
+}
+
+# The gateway with the activator inside, and Serving's own scaled to zero.
+install_gateway_as_activator() {
+    # Revisions are watched: their kind has to be there first.
+    once install_serving
+    install_gateway knative-activator
+    kubectl --namespace knative-serving scale deployment/activator --replicas=0 >/dev/null
+    wait_for 60 "Serving's activator to go" only_ours_are_activators
+}
+
+only_ours_are_activators() {
+    local activators ours
+    activators=$(kubectl --namespace knative-serving get endpoints/activator-service --output jsonpath='{.subsets[*].addresses[*].ip}')
+    ours=$(kubectl --namespace knative-serving get pods --selector app.kubernetes.io/name=net-pingora --output jsonpath='{.items[*].status.podIP}')
+    [ -n "$ours" ] && [ "$(sorted "$activators")" = "$(sorted "$ours")" ]
+}
+
+# sorted WORDS
+sorted() {
+    tr ' ' '\n' <<<"$1" | sort
+}
+
 install_serving() {
     once install_networking
     local core config deployment

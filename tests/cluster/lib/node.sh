@@ -36,6 +36,14 @@ stop() {
     wait "$(cat "$state/pid/$1")" 2>/dev/null || true
 }
 
+# processes NAME VARIABLE=VALUE: those of that name with that variable
+processes() {
+    local process
+    for process in $(pgrep --exact "$1"); do
+        ! grep --quiet --null-data --line-regexp --fixed-strings "$2" "/proc/$process/environ" || echo "$process"
+    done
+}
+
 # The kubelet sets these for the whole machine, unless they have the value it wants: let it see that value.
 own_kernel_settings() {
     local setting

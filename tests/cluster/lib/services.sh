@@ -14,7 +14,9 @@ service() {
             spec: {template: {
                 metadata: {annotations: $fields | map(select(.key | contains("/"))) | from_entries},
                 spec: ($fields | map(select(.key | contains("/") | not) | .value |= tonumber) | from_entries
-                    | .containers = [{image: $image}])}}}' --args "${@:3}" | kubectl apply --filename - >/dev/null
+                    | .containers = [{image: $image}])}}}' --args "${@:3}" |
+        # Serving warns of what it may want in a future release.
+        kubectl apply --filename - 2> >(grep --invert-match '^Warning: ' >&2) >/dev/null
 }
 
 services_are_ready() {
@@ -26,21 +28,21 @@ pods_of() {
     kubectl get pods --selector "serving.knative.dev/service=$1" --output name
 }
 
+# gateway_url: at a port of the node, so that requests find the pods that are ready
+gateway_url() {
+    echo "http://$node_address:$(kubectl --namespace knative-serving get service/net-pingora --output jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}')"
+}
+
 # pod_address SELECTOR: of the first such pod in the namespace of the gateway
 pod_address() {
     kubectl --namespace knative-serving get pods --selector "$1" --output jsonpath='{.items[0].status.podIP}'
-}
-
-# At a port of the node: requests find the pods that are ready.
-gateway_port() {
-    kubectl --namespace knative-serving get service/net-pingora --output jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}'
 }
 
 # answered_200 HEY...: every answer is 200
 answered_200() {
     local report
     report=$("$@")
-    grep --extended-regexp 'Requests/sec|99% in|\[[0-9]+\]|Error' <<<"$report"
+    grep --extended-regexp 'Requests/sec|99% in|^ +\[[0-9]+\]|Error' <<<"$report"
     expect "the statuses of all answers" "[200]" "$(sed -n '/^Status code/,$ s/^ *\(\[[0-9]*\]\).*/\1/p' <<<"$report" | paste --serial --delimiters=' ')"
     ! grep --quiet 'Error distribution' <<<"$report" || fail "hey saw errors"
 }

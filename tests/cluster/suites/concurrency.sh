@@ -18,7 +18,7 @@ make_service() {
 
 # load SECONDS [COMMAND...]: of 30 clients, by which COMMAND is run
 load() {
-    answered_200 "${@:2}" hey -z "$1s" -c 30 -disable-keepalive -host single.default.example.com "http://$node_address:$(gateway_port)/?sleep=20"
+    answered_200 "${@:2}" hey -z "$1s" -c 30 -disable-keepalive -host single.default.example.com "$(gateway_url)/?sleep=20"
 }
 
 # round LIST [COMMAND...]: adds the requests a second

@@ -5,10 +5,6 @@
 
 replicas=$REPLICAS
 
-leader() {
-    kubectl --namespace knative-serving get lease/net-pingora --output jsonpath='{.spec.holderIdentity}'
-}
-
 follower() {
     kubectl --namespace knative-serving get pods --selector app.kubernetes.io/name=net-pingora --output name |
         sed 's#.*/##' | grep --invert-match --line-regexp "$(leader)" | head -n 1
@@ -16,12 +12,9 @@ follower() {
 
 # kill_process POD: that of the gateway in it, at once; its requests do not count from here on
 kill_process() {
-    local process
     echo "killed $(kubectl --namespace knative-serving get "pod/$1" --output jsonpath='{.status.podIP}')"
     sleep 0.2
-    for process in $(pgrep --exact net-pingora); do
-        ! grep --quiet --null-data --line-regexp "POD_NAME=$1" "/proc/$process/environ" || kill -KILL "$process"
-    done
+    processes net-pingora "POD_NAME=$1" | xargs kill -KILL
 }
 
 scale_to() {

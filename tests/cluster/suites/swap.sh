@@ -7,7 +7,7 @@
 
 no_request_is_lost_on_the_way_there_and_back() {
     local load
-    answered_200 hey -z 100s -c 10 -q 10 -disable-keepalive -host hello.default.example.com "http://$node_address:$(gateway_port)/" &
+    answered_200 hey -z 100s -c 10 -q 10 -disable-keepalive -host hello.default.example.com "$(gateway_url)/" &
     load=$!
     sleep 5
     there
