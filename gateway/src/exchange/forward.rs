@@ -50,7 +50,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     let mut up = connect(exchange, down, ctx, &choice).await?;
     let end = converse(exchange, down, &mut up, ctx, outgoing).await.inspect_err(|error| {
         give_up(&mut up, error);
-        if !up.reused && !down.has_begun() && retry::reason(error, false) == Some(Reason::UpstreamClosed) {
+        if !down.has_begun() && retry::reason(error, false) == Some(Reason::UpstreamClosed) {
             choice.closed();
             ask_pod(exchange, ctx, &choice);
         }

@@ -65,7 +65,8 @@ impl Choice {
         }
     }
 
-    /// Takes note of an endpoint that closed a new connection without an answer. A kept one may end at any time.
+    /// Takes note of an endpoint that closed a connection without an answer. A pod that only let go of a kept one will say
+    /// that it is ready.
     pub(crate) fn closed(&self) {
         if let Sort::Pod(revision) = &self.sort {
             self.doubt(revision);

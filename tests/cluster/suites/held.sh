@@ -9,8 +9,8 @@
 [ "$REPLICAS" != 1 ] || REPLICAS=2
 # Requests at a gateway.
 held=100
-# Requests in the only pod of service narrow, at most: as many as its containerConcurrency of each gateway.
-under_way=$((2 * REPLICAS))
+# Requests in the only pod of service narrow, at most: its containerConcurrency.
+under_way=2
 
 make_services() {
     set_config config-autoscaler allow-zero-initial-scale=true

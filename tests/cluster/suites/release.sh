@@ -19,7 +19,7 @@ make_services() {
 
 held_requests_are_sent_at_once() {
     "$(part harness)/release" -ca "$state/pki/ca.crt" -gateway "$(pod_address app.kubernetes.io/name=net-pingora)" \
-        -services "$starts" -p50 10ms -p95 25ms
+        -process "$(pgrep --exact net-pingora)" -services "$starts" -p50 10ms -p95 25ms
 }
 
 once install_serving

@@ -43,6 +43,8 @@ func (c *counter) follow(capture *packets.Capture) {
 
 func (c *counter) saw(packet packets.Packet) {
 	switch {
+	case c.gateways[packet.From.Addr()] && c.gateways[packet.To.Addr()]:
+		// A replica that passes a request on to another asks no pod.
 	case c.gateways[packet.From.Addr()] && packet.To.Port() == queueProxy:
 		if isRequest(packet.Payload) {
 			c.pod(packet.To.Addr()).begin(packet.From)

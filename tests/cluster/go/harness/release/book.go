@@ -21,18 +21,23 @@ type book struct {
 	// When the gateway asked whether the pod is ready, and was told so.
 	asked, told map[netip.Addr]time.Time
 	sent        map[string]sending
-	err         error
+	// How long the gateway had waited for a processor when a pod was named.
+	process int
+	starved map[netip.Addr]time.Duration
+	err     error
 }
 
 // sending is that of a request, by its path.
 type sending struct {
 	at time.Time
 	to netip.Addr
+	// How long the gateway had waited for a processor by then.
+	starved time.Duration
 }
 
-func newBook(gateway netip.Addr) *book {
+func newBook(gateway netip.Addr, process int) *book {
 	times := func() map[netip.Addr]time.Time { return map[netip.Addr]time.Time{} }
-	return &book{gateway: gateway, named: times(), ready: times(), asked: times(), told: times(), sent: map[string]sending{}}
+	return &book{gateway: gateway, process: process, starved: map[netip.Addr]time.Duration{}, named: times(), ready: times(), asked: times(), told: times(), sent: map[string]sending{}}
 }
 
 // see notes from now on what the packets of queue-proxies say.
@@ -70,7 +75,7 @@ func (b *book) saw(packet packets.Packet) {
 		case path == "healthz":
 			first(b.asked, to, packet.At)
 		default:
-			first(b.sent, path, sending{packet.At, to})
+			first(b.sent, path, sending{packet.At, to, starved(b.process)})
 		}
 	}
 }
@@ -99,7 +104,11 @@ func requestPath(payload []byte) (string, bool) {
 func (b *book) name(address netip.Addr) bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	return first(b.named, address, time.Now())
+	isFirst := first(b.named, address, time.Now())
+	if isFirst {
+		b.starved[address] = starved(b.process)
+	}
+	return isFirst
 }
 
 func (b *book) isReady(address netip.Addr) bool {
@@ -133,8 +142,9 @@ func (b *book) delay(service string) (time.Duration, error) {
 		return fmt.Sprintf("%.1f", at.Sub(named).Seconds()*1000)
 	}
 	delay := sent.at.Sub(since)
-	fmt.Printf("%s: %.1f ms; ms after its pod was named: ready %s, asked by the gateway %s, who was told %s and sent %s\n", service,
-		delay.Seconds()*1000, after(ready), after(b.asked[sent.to]), after(b.told[sent.to]), after(sent.at))
+	fmt.Printf("%s: %.1f ms; ms after its pod was named: ready %s, asked by the gateway %s, who was told %s and sent %s; meanwhile it waited %.1f ms for a processor\n", service,
+		delay.Seconds()*1000, after(ready), after(b.asked[sent.to]), after(b.told[sent.to]), after(sent.at),
+		(sent.starved-b.starved[sent.to]).Seconds()*1000)
 	return delay, nil
 }
 

@@ -22,6 +22,7 @@ const patience = time.Minute // for one request
 
 type settings struct {
 	gateway  netip.Addr
+	process  int
 	services int
 	rest     time.Duration
 	p50, p95 time.Duration
@@ -34,12 +35,13 @@ func main() {
 	token := flag.String("token", "admin", "the token to show it")
 	bridge := flag.String("bridge", "cni0", "the bridge of the pods")
 	flag.TextVar(&s.gateway, "gateway", netip.Addr{}, "the address of the gateway's pod")
+	flag.IntVar(&s.process, "process", 0, "the id of the gateway's process")
 	flag.IntVar(&s.services, "services", 30, "how many services there are in the namespace default: release-1, release-2, ...")
 	flag.DurationVar(&s.rest, "rest", 3*time.Second, "the time between two requests")
 	flag.DurationVar(&s.p50, "p50", 0, "bound: the median")
 	flag.DurationVar(&s.p95, "p95", 0, "bound: the 95th percentile")
 	flag.Parse()
-	b := newBook(s.gateway)
+	b := newBook(s.gateway, s.process)
 	err := see(b, *bridge)
 	if err == nil {
 		err = watch(b, *server, *authority, *token)
