@@ -5,8 +5,8 @@ use std::fmt::Write;
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use net_pingora_routing::{Listener, Path, Split};
-use pingora_error::Result;
+use net_pingora_routing::{BackendKey, Listener, Path, Split};
+use pingora_error::{ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
 use crate::front::Connection;
@@ -17,6 +17,9 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NETWORK_HASH: HeaderName = HeaderName::from_static("k-network-hash");
 const PROXY_REQUEST: HeaderName = HeaderName::from_static("k-proxy-request");
+/// The revision a request is for, and its namespace.
+pub(super) const SERVING_REVISION: HeaderName = HeaderName::from_static("knative-serving-revision");
+pub(super) const SERVING_NAMESPACE: HeaderName = HeaderName::from_static("knative-serving-namespace");
 
 /// Knative's own signals: from outside they would hide demand from the autoscaler, skip
 /// queue-proxy's breaker or name a revision the route does not.
@@ -25,8 +28,8 @@ const INTERNAL: [HeaderName; 6] = [
     HeaderName::from_static("k-kubelet-probe"),
     HeaderName::from_static("k-passthrough-lb"),
     HeaderName::from_static("k-original-host"),
-    HeaderName::from_static("knative-serving-revision"),
-    HeaderName::from_static("knative-serving-namespace"),
+    SERVING_REVISION,
+    SERVING_NAMESPACE,
 ];
 
 /// The host a request asks for: `:authority`, or the Host header.
@@ -67,6 +70,16 @@ fn is_internal(name: &HeaderName) -> bool {
 /// Nobody else tells queue-proxy whether the autoscaler hears of a request from us.
 pub(super) fn uncounted(request: &mut RequestHeader) {
     request.remove_header(&PROXY_REQUEST);
+}
+
+/// Tells another replica which revision's pods a request is for, as Knative's activator is told. A KIngress of Knative's
+/// does so itself, one of somebody else's may not.
+pub(super) fn passed_on(headers: &mut HeaderMap, backend: &BackendKey) -> Result<()> {
+    for (name, value) in [(SERVING_REVISION, &backend.service), (SERVING_NAMESPACE, &backend.namespace)] {
+        let value = HeaderValue::from_str(value).or_err(ErrorType::InvalidHTTPHeader, "a revision without a name")?;
+        headers.insert(name, value);
+    }
+    Ok(())
 }
 
 /// Tells queue-proxy that the autoscaler hears of the request from us.

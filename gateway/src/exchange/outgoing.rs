@@ -47,6 +47,9 @@ impl Outgoing {
             && let Some(split) = hop.split()
         {
             headers::of_route(&mut parts, &hop.path, split);
+            if choice.is_passed_on() {
+                headers::passed_on(&mut parts.headers, &split.backend.key)?;
+            }
         }
         if ctx.under_way.is_some() {
             headers::counted(&mut parts.headers);

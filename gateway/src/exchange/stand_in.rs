@@ -7,12 +7,10 @@ use pingora_http::RequestHeader;
 use smallvec::smallvec;
 
 use super::decide::Verdict;
+use super::headers::{SERVING_NAMESPACE, SERVING_REVISION};
 use super::{headers, probes};
 use crate::activator::Activator;
 use crate::observe::answers::Reason;
-
-const REVISION: HeaderName = HeaderName::from_static("knative-serving-revision");
-const NAMESPACE: HeaderName = HeaderName::from_static("knative-serving-namespace");
 
 /// Routes a request. Probes are answered before all else: they are neither counted nor held.
 pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verdict {
@@ -23,8 +21,8 @@ pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verd
     headers::uncounted(request);
     let named = by_headers(request).or_else(|| by_host(headers::host(request), &activator.domain));
     let Some(host) = named else { return Verdict::Refuse(Reason::UnknownHost) };
-    request.remove_header(&REVISION);
-    request.remove_header(&NAMESPACE);
+    request.remove_header(&SERVING_REVISION);
+    request.remove_header(&SERVING_NAMESPACE);
     let asked =
         Request { listener: Listener::Activator, tls: false, host: &host, path: "/", headers: &request.headers };
     match route(&activator.revisions.load(), &asked, 0) {
@@ -36,7 +34,7 @@ pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verd
 /// As an ingress names it.
 fn by_headers(request: &RequestHeader) -> Option<String> {
     let text = |name: &HeaderName| request.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty());
-    Some(format!("{}.{}", text(&REVISION)?, text(&NAMESPACE)?))
+    Some(format!("{}.{}", text(&SERVING_REVISION)?, text(&SERVING_NAMESPACE)?))
 }
 
 /// As a client in the cluster names its Service.
@@ -63,8 +61,8 @@ mod tests {
             ("x.example", "r", "", None),
         ] {
             let mut request = RequestHeader::build("GET", b"/", None).unwrap();
-            request.insert_header(REVISION, revision).unwrap();
-            request.insert_header(NAMESPACE, namespace).unwrap();
+            request.insert_header(SERVING_REVISION, revision).unwrap();
+            request.insert_header(SERVING_NAMESPACE, namespace).unwrap();
             let named = by_headers(&request).or_else(|| by_host(host, "cluster.local"));
             assert_eq!(named.as_deref(), wanted, "{host} {revision} {namespace}");
         }

@@ -87,6 +87,11 @@ impl Choice {
         }
     }
 
+    /// Whether another replica is to give the request a pod.
+    pub(crate) fn is_passed_on(&self) -> bool {
+        matches!(self.sort, Sort::Keeper)
+    }
+
     /// Whether DNS has told the endpoint.
     pub(crate) fn is_named(&self) -> bool {
         matches!(self.sort, Sort::Named)
