@@ -9,28 +9,13 @@ use net_pingora_routing::{BackendKey, Listener, Path, Split};
 use pingora_error::{ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
+use super::knative::{INTERNAL, NETWORK_HASH, PROXY_REQUEST, SERVING_NAMESPACE, SERVING_REVISION};
 use crate::front::Connection;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const NETWORK_HASH: HeaderName = HeaderName::from_static("k-network-hash");
-const PROXY_REQUEST: HeaderName = HeaderName::from_static("k-proxy-request");
-/// The revision a request is for, and its namespace.
-pub(super) const SERVING_REVISION: HeaderName = HeaderName::from_static("knative-serving-revision");
-pub(super) const SERVING_NAMESPACE: HeaderName = HeaderName::from_static("knative-serving-namespace");
-
-/// Knative's own signals: from outside they would hide demand from the autoscaler, skip
-/// queue-proxy's breaker or name a revision the route does not.
-const INTERNAL: [HeaderName; 6] = [
-    PROXY_REQUEST,
-    HeaderName::from_static("k-kubelet-probe"),
-    HeaderName::from_static("k-passthrough-lb"),
-    HeaderName::from_static("k-original-host"),
-    SERVING_REVISION,
-    SERVING_NAMESPACE,
-];
 
 /// The host a request asks for: `:authority`, or the Host header.
 pub(super) fn host(request: &RequestHeader) -> &str {

@@ -16,6 +16,7 @@ mod downstream;
 mod forward;
 mod headers;
 mod hop_by_hop;
+mod knative;
 mod outgoing;
 mod probes;
 mod pump;

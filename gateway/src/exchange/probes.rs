@@ -1,17 +1,14 @@
 //! Knative's probes: requests that ask about the network, and not for an answer of the application
 //! (`knative.dev/networking` `pkg/http/probe/handler.go`).
 
+use http::HeaderValue;
 use http::header::USER_AGENT;
-use http::{HeaderName, HeaderValue};
 use net_pingora_routing::Path;
 use pingora_http::RequestHeader;
 
 use super::decide::Verdict;
+use super::knative::{KUBELET_PROBE, NETWORK_HASH, NETWORK_PROBE};
 use crate::observe::answers::Reason;
-
-const NETWORK_PROBE: HeaderName = HeaderName::from_static("k-network-probe");
-const NETWORK_HASH: HeaderName = HeaderName::from_static("k-network-hash");
-const KUBELET_PROBE: HeaderName = HeaderName::from_static("k-kubelet-probe");
 
 /// What a probe is told by us.
 #[derive(Debug)]

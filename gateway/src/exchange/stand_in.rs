@@ -7,7 +7,7 @@ use pingora_http::RequestHeader;
 use smallvec::smallvec;
 
 use super::decide::Verdict;
-use super::headers::{SERVING_NAMESPACE, SERVING_REVISION};
+use super::knative::{SERVING_NAMESPACE, SERVING_REVISION};
 use super::{headers, probes};
 use crate::activator::Activator;
 use crate::observe::answers::Reason;
