@@ -49,6 +49,18 @@ async fn names_of_headers_reach_an_endpoint_in_one_spelling_and_a_client_as_they
 }
 
 #[tokio::test]
+async fn a_route_that_appends_more_than_a_head_can_hold_is_answered_500() {
+    let upstream = upstream().await;
+    let mut route = Route::to("a.example", upstream.address);
+    route.append = (0..40_000).map(|number| (&*format!("x-{number}").leak(), "")).collect();
+    let gateway = TestGateway::start([route]);
+    let request = b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    let answer = talk(gateway.external, request).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    assert!(upstream.received().is_empty());
+}
+
+#[tokio::test]
 async fn the_hash_is_answered_only_when_it_is_asked_for() {
     for (sent, seen) in [
         ("K-Network-Hash: override\r\n", Some("k-network-hash: the-hash")),

@@ -52,8 +52,8 @@ pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut R
             }
         }
         let mut parts = request.as_owned_parts();
-        headers::of_route(&mut parts, &hop.path, split);
-        match headers::head_of(parts, request) {
+        let routed = headers::of_route(&mut parts, &hop.path, split);
+        match routed.and_then(|()| headers::head_of(parts, request)) {
             Ok(head) => *request = head,
             Err(_) => return Verdict::Refuse(Reason::BadRequest),
         }

@@ -137,17 +137,22 @@ fn forwarded_for(headers: &mut HeaderMap, connection: &Connection, kept: usize) 
 
 /// Sets what the path and split append, overwriting what the client sent; the path's win. Answers
 /// `K-Network-Hash: override` with the KIngress's hash.
-pub(super) fn of_route(request: &mut Parts, path: &Path, split: &Split) {
+///
+/// # Errors
+/// When these are more than a head can hold.
+pub(super) fn of_route(request: &mut Parts, path: &Path, split: &Split) -> Result<()> {
     let headers = &mut request.headers;
     if headers.get(NETWORK_HASH).is_some_and(|value| value == "override") {
         headers.insert(NETWORK_HASH, path.ingress.hash.clone());
     }
     for (name, value) in split.append_headers.iter().chain(&*path.append_headers) {
-        headers.insert(name.clone(), value.clone());
+        let inserted = headers.try_insert(name.clone(), value.clone());
+        inserted.or_err(ErrorType::InvalidHTTPHeader, "a route appends too many headers")?;
     }
     if let Some(host) = &path.rewrite_host {
         rewrite_host(request, host);
     }
+    Ok(())
 }
 
 /// Gives the upstream another Host.

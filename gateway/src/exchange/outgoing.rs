@@ -37,7 +37,10 @@ impl Outgoing {
         // Names lose their case, as at queue-proxy: Pingora would keep it in a second map beside the headers.
         let mut parts = down.request().as_owned_parts();
         let headers = &mut parts.headers;
-        headers.reserve(ADDED);
+        headers
+            .try_reserve(ADDED)
+            .or_err(ErrorType::InvalidHTTPHeader, "too many headers")
+            .map_err(Error::into_down)?;
         // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
         if parts.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
             hop_by_hop::remove_from_request(headers, down.grant.is_some()).map_err(Error::into_down)?;
@@ -46,7 +49,7 @@ impl Outgoing {
         if let Some(hop) = ctx.last_hop()
             && let Some(split) = hop.split()
         {
-            headers::of_route(&mut parts, &hop.path, split);
+            headers::of_route(&mut parts, &hop.path, split)?;
             if choice.is_passed_on() {
                 headers::passed_on(&mut parts.headers, &split.backend.key)?;
             }
