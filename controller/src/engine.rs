@@ -215,7 +215,7 @@ impl Engine {
         }
         self.refresh_settings(&touched, &mut batch);
         self.refresh_trust(&mut touched, &mut batch);
-        self.share_anew(&mut touched, &mut batch);
+        self.refresh_keepers(&mut touched, &mut batch);
         self.refresh_backends(&touched, detected);
         self.refresh_revisions(&touched);
         self.end_waits(&mut touched, &mut batch);

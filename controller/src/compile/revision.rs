@@ -64,10 +64,11 @@ fn keeper(store: &Store, holds: &Holds, revision: &ObjectKey, port: &str) -> Opt
     if !activators.contains(&own) || !activators.is_subset(&ready_addresses(store, &holds.ours)) {
         return None;
     }
-    let keeper = activators.into_iter().max_by_key(|activator| weight(revision, *activator))?;
+    let keeper = activators.into_iter().max_by_key(|activator| weight(revision, *activator));
+    let keeper = keeper.filter(|keeper| *keeper != own)?;
     let port = find_port(store.service(&holds.activators)?, &ServicePort::Name(port.into()))?;
     let mut all = addresses(port, store, &holds.activators).into_iter();
-    all.find(|address| keeper != own && address.ip() == keeper).map(Endpoint::new)
+    all.find(|address| address.ip() == keeper).map(Endpoint::new)
 }
 
 /// Rendezvous hashing: who comes or goes changes nothing between the others.
@@ -146,6 +147,22 @@ mod tests {
         Holds { settings, activators: service("activator-service"), ours: service("ours") }
     }
 
+    /// Replicas of ours, and activators, at these addresses.
+    fn replicas(ours: &[&str], activators: &[&str]) -> Store {
+        fn ready<'a>(all: &[&'a str]) -> Vec<(&'a str, Value)> {
+            all.iter().map(|address| (*address, json!({}))).collect()
+        }
+        let mut store = Store::default();
+        for object in [
+            slice("ours", &ready(ours)),
+            slice("activator-service", &ready(activators)),
+            service("activator-service", &json!({}), &json!([{"port": 80, "name": "http"}])),
+        ] {
+            store.apply(ObjectChange::Apply(object, Origin::default()), &mut Touched::default());
+        }
+        store
+    }
+
     fn resolved(store: &Store, port: u16, holds: bool, previous: &Target) -> Target {
         let key = BackendKey { namespace: "default".into(), service: "r".into(), port: ServicePort::Number(port) };
         let as_activator = as_activator(None);
@@ -204,16 +221,8 @@ mod tests {
 
     #[test]
     fn a_bounded_revision_has_one_keeper_on_whom_all_replicas_agree() {
-        let mut store = Store::default();
-        let (all, ports) = (["10.0.0.7", "10.0.0.8", "10.0.0.9"], json!([{"port": 80, "name": "http"}]));
-        let ready = all.map(|address| (address, json!({})));
-        for object in [
-            slice("ours", &ready),
-            slice("activator-service", &ready),
-            service("activator-service", &json!({}), &ports),
-        ] {
-            store.apply(ObjectChange::Apply(object, Origin::default()), &mut Touched::default());
-        }
+        let all = ["10.0.0.7", "10.0.0.8", "10.0.0.9"];
+        let store = replicas(&all, &all);
         let mut kept = BTreeMap::new();
         for number in 0..300 {
             let revision = ObjectKey::new("default", &format!("r-{number}"));
@@ -229,22 +238,11 @@ mod tests {
     #[test]
     fn there_is_no_keeper_where_we_are_no_activator_or_others_are() {
         for (own, ours, activators) in [
-            ("10.0.0.8", vec!["10.0.0.8", "10.0.0.9"], vec!["10.0.0.9"]),
-            ("10.0.0.9", vec!["10.0.0.9"], vec!["10.0.0.8", "10.0.0.9"]),
-            ("10.0.0.9", vec!["10.0.0.9"], vec!["10.0.0.9"]),
+            ("10.0.0.8", &["10.0.0.8", "10.0.0.9"][..], &["10.0.0.9"][..]),
+            ("10.0.0.9", &["10.0.0.9"], &["10.0.0.8", "10.0.0.9"]),
+            ("10.0.0.9", &["10.0.0.9"], &["10.0.0.9"]),
         ] {
-            let mut store = Store::default();
-            let ready =
-                |all: Vec<&'static str>| all.into_iter().map(|address| (address, json!({}))).collect::<Vec<_>>();
-            let ports = json!([{"port": 80, "name": "http"}]);
-            for object in [
-                slice("ours", &ready(ours)),
-                slice("activator-service", &ready(activators)),
-                service("activator-service", &json!({}), &ports),
-            ] {
-                store.apply(ObjectChange::Apply(object, Origin::default()), &mut Touched::default());
-            }
-            let holds = as_activator(own.parse().ok());
+            let (store, holds) = (replicas(ours, activators), as_activator(own.parse().ok()));
             let of = |number| keeper(&store, &holds, &ObjectKey::new("default", &format!("r-{number}")), "http");
             assert!((0..20).all(|number| of(number).is_none()), "{own}");
         }

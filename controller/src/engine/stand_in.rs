@@ -37,7 +37,7 @@ impl ByName {
 impl Engine {
     /// Adds what depends on who the activators are: which of us gives out whose pods. Says so when others than we come
     /// or go.
-    pub(super) fn share_anew(&mut self, touched: &mut Touched, batch: &mut Batch) {
+    pub(super) fn refresh_keepers(&mut self, touched: &mut Touched, batch: &mut Batch) {
         let Some(holds) = &self.upstreams.holds else { return };
         if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&holds.ours) {
             return;

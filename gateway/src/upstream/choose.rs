@@ -199,14 +199,13 @@ impl Traveller<'_> {
             Target::Name { host, port } => Found::Name { host: Arc::clone(host), port: *port, protocol },
             Target::Endpoints(set) => Found::Endpoint(self.endpoint(set, protocol, &upstream.transport)?),
             Target::Revision(pods) => {
+                let encryption = encryption(self.path, &upstream.transport)?;
                 if let Some(keeper) = self.keeper(pods) {
-                    let encryption = encryption(self.path, &upstream.transport)?;
                     return Ok(Offer::Now(Found::Endpoint(passed_on(keeper, protocol, encryption))));
                 }
                 if self.counts && self.under_way.is_none() {
                     self.under_way = Some(activator.count(&pods.revision));
                 }
-                let encryption = encryption(self.path, &upstream.transport)?;
                 let Some(choice) = pod(pods, just_come, protocol, encryption) else {
                     return Ok(Offer::Full(pods.clone()));
                 };
