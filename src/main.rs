@@ -2,6 +2,7 @@
 
 mod check;
 mod cluster;
+mod compile;
 mod completion;
 mod demo;
 mod doctor;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut stdout().lock()),
+        Command::Compile(args) => compile::run(&args, &mut stdout().lock()),
         Command::Explain(args) => explain::run(&args, &mut stdout().lock()),
         Command::Doctor(args) => doctor::run(&args, &mut stdout().lock()),
         Command::Completion(args) => completion::run(args, &mut stdout().lock()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use net_pingora_config::{ObjectArgs, ServeArgs, pod, system_namespace};
+use net_pingora_config::{ObjectArgs, ServeArgs, domain, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, connect};
 use net_pingora_controller::{Engine, Fault, HoldSettings, Loaded, Settings};
 use net_pingora_gateway::settings::SettingsCell;
@@ -54,13 +54,18 @@ pub(crate) fn read(from: Option<&Path>, args: &ObjectArgs) -> anyhow::Result<Obj
 /// Faults of files and objects are in what it returns; only a folder that cannot be read is an error.
 pub(crate) fn load(dir: &Path, settings: Settings) -> anyhow::Result<Loaded> {
     fs::read_dir(dir).with_context(|| format!("cannot read {}; name a folder of manifests", dir.display()))?;
-    Ok(net_pingora_controller::load(dir, settings))
+    Ok(net_pingora_controller::load(dir, Settings { routes: true, ..settings }))
 }
 
 /// What the control plane is told; a folder changes as its user saves it, so nothing waits.
 pub(crate) fn settings(args: &ObjectArgs) -> Settings {
-    let (class, internal_service) = (args.class.clone(), args.internal_service());
-    Settings { class, internal_service, system_namespace: system_namespace(), ..Settings::default() }
+    Settings {
+        class: args.class.clone(),
+        internal_service: args.internal_service(),
+        system_namespace: system_namespace(),
+        cluster_domain: domain(),
+        ..Settings::default()
+    }
 }
 
 /// The same, of a process that serves.

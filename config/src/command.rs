@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{DoctorArgs, ExplainArgs, ObjectArgs, ServeArgs};
+use crate::{CompileArgs, DoctorArgs, ExplainArgs, ObjectArgs, ServeArgs};
 
 /// The ingress gateway for Knative, on Pingora.
 ///
@@ -62,6 +62,12 @@ pub enum Command {
     /// the splits that serve the URL, and says of every other path of the host why it does not.
     /// Nothing is sent and nothing listens.
     Explain(ExplainArgs),
+
+    /// Print the KIngress objects that Routes and DomainMappings stand for
+    ///
+    /// With Knative Serving they are what its controllers write; without them, what is served.
+    /// KIngress objects that were written by hand are not printed. Faults go to standard error.
+    Compile(CompileArgs),
 
     /// Tell what a cluster lacks until it serves requests, and what to do
     ///

@@ -6,6 +6,7 @@ mod activator;
 mod address;
 mod cluster;
 mod command;
+mod compile;
 mod deadline;
 mod doctor;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use activator::{ActivatorArgs, ActivatorMode, Held, HostPort, HostPortError}
 pub use address::{AddressError, Listen};
 pub use cluster::{ClusterArgs, Pod, domain, pod, system_namespace};
 pub use command::{CheckArgs, Cli, Command, CompletionArgs, DemoArgs};
+pub use compile::{CompileArgs, CompileOutput};
 pub use deadline::Deadline;
 pub use doctor::DoctorArgs;
 pub use explain::{ExplainArgs, HeaderArg, HeaderError, Output, UrlArg, UrlError};

@@ -1,9 +1,11 @@
 //! From changed objects to what the data plane reads, one batch at a time.
 
 mod admission;
+mod naming;
 mod outcome;
 mod patience;
 mod revisions;
+mod routes;
 mod served;
 mod settings;
 mod stand_in;
@@ -20,10 +22,11 @@ use net_pingora_tls::CertificateCells;
 
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;
+use self::routes::Routes;
 use self::served::{Served, ServedCells};
 use self::stand_in::{ACTIVATOR_SERVICE, ByName};
 use self::upstreams::Upstreams;
-use crate::api::{FieldFault, Ingress, Kind, ObjectId};
+use crate::api::{FieldFault, Ingress, ObjectId};
 use crate::backends::Backends;
 use crate::certificates::Certificates;
 use crate::compile::ingress as compile;
@@ -50,6 +53,10 @@ pub struct Settings {
     pub patience: Patiences,
     /// Secrets with the certificates for clients that name no host, or one without a certificate.
     pub default_certificates: DefaultCertificates,
+    /// The cluster's own domain; `cluster.local` as a rule.
+    pub cluster_domain: String,
+    /// Whether Routes and DomainMappings are served that nobody makes a KIngress of.
+    pub routes: bool,
     /// Takes over the ConfigMap with our own settings.
     pub configure: Option<Arc<dyn Configure>>,
 }
@@ -102,6 +109,7 @@ pub struct Engine {
     configure: Option<Arc<dyn Configure>>,
     configured: Configured,
     store: Store,
+    routes: Routes,
     claims: Claims,
     served: BTreeMap<ObjectKey, Served>,
     backends: Backends,
@@ -110,7 +118,7 @@ pub struct Engine {
     unread: BTreeSet<ObjectKey>,
     publisher: Publisher,
     /// Faults of latest versions that are not in the store.
-    rejected: BTreeMap<ObjectKey, Vec<FieldFault>>,
+    rejected: BTreeMap<ObjectId, Vec<FieldFault>>,
     held: Patience<ObjectKey>,
     lingering: Patience<BackendKey>,
 }
@@ -136,8 +144,8 @@ impl Batch {
         Self { applied, removed: BTreeSet::new(), set: Vec::new() }
     }
 
-    fn fault(&mut self, kind: Kind, key: &ObjectKey, origin: &Origin, fault: FieldFault) {
-        self.applied.faults.push(Fault::of(&ObjectId { kind, key: key.clone() }, origin, fault));
+    fn fault(&mut self, id: &ObjectId, origin: &Origin, fault: FieldFault) {
+        self.applied.faults.push(Fault::of(id, origin, fault));
     }
 }
 
@@ -156,6 +164,7 @@ impl Engine {
             configure: settings.configure,
             configured: Configured::default(),
             store: Store::default(),
+            routes: Routes::new(settings.routes, settings.cluster_domain),
             claims: Claims::default(),
             served: BTreeMap::new(),
             backends: Backends::default(),
@@ -198,7 +207,7 @@ impl Engine {
 
     /// When [`Engine::apply`] is to be called even if nothing changes.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.held.next().into_iter().chain(self.lingering.next()).min()
+        [self.held.next(), self.lingering.next(), self.routes.next_step()].into_iter().flatten().min()
     }
 
     /// Puts changes into effect together; the cost is that of what they touch.
@@ -216,6 +225,7 @@ impl Engine {
         self.refresh_settings(&touched, &mut batch);
         self.refresh_trust(&mut touched, &mut batch);
         self.refresh_keepers(&mut touched, &mut batch);
+        self.refresh_routes(&mut touched, &mut batch);
         self.refresh_backends(&touched, detected);
         self.refresh_revisions(&touched);
         self.end_waits(&mut touched, &mut batch);
@@ -245,7 +255,10 @@ impl Engine {
                 Verdict::Granted => granted.push(key),
                 Verdict::Refused { host, owner } => {
                     if let Some((ingress, origin)) = self.store.ingress(&key) {
-                        batch.fault(Kind::Ingress, &key, origin, references::conflict(ingress, &host, &owner));
+                        let owner = self.source_of(&owner);
+                        let source = self.source_of(&key);
+                        let fault = references::conflict(ingress, &host, &owner);
+                        batch.fault(&source, origin, references::of_source(source.kind, fault));
                     }
                 }
             }
@@ -314,8 +327,13 @@ impl Engine {
         batch.applied.affected.extend(ingresses.iter().copied().chain(by_endpoints).cloned());
         for key in ingresses {
             let Some((ingress, origin)) = self.store.ingress(key) else { continue };
-            for fault in references::dangling(ingress, &self.store) {
-                batch.fault(Kind::Ingress, key, origin, fault);
+            let source = self.source_of(key);
+            let mut faults = references::dangling(ingress, &self.store);
+            faults = faults.into_iter().map(|fault| references::of_source(source.kind, fault)).collect();
+            // Rules of one Route repeat its splits.
+            faults.dedup();
+            for fault in faults {
+                batch.fault(&source, origin, fault);
             }
         }
     }

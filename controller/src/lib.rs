@@ -31,6 +31,7 @@ pub mod status;
 pub mod store;
 mod trust;
 
+pub use compile::route::naming::HostOrigin;
 pub use compile::service::HoldSettings;
 pub use configure::{CONFIG_PINGORA, Configure, Configured};
 pub use control::{Control, Peers};

@@ -1,13 +1,21 @@
 //! Whether what a KIngress refers to exists. What is missing is answered 503 or without a
 //! certificate; it never stops another route.
 
-use net_pingora_routing::ObjectKey;
-
 use crate::api::ingress::{IngressTls, Split};
-use crate::api::{FieldFault, Ingress};
+use crate::api::{FieldFault, Ingress, Kind, ObjectId};
 use crate::compile::ingress::backend_key;
 use crate::compile::service::find_port;
 use crate::store::Store;
+
+/// A fault of what a Route or a DomainMapping makes, as one of its own: nobody has written the fields of that.
+pub(crate) fn of_source(source: Kind, fault: FieldFault) -> FieldFault {
+    let path = match source {
+        Kind::Route | Kind::KnativeService => "spec.traffic",
+        Kind::DomainMapping => "spec.ref",
+        _ => return fault,
+    };
+    FieldFault { path: path.to_owned(), ..fault }
+}
 
 /// The references of a KIngress that lead nowhere.
 pub(crate) fn dangling(ingress: &Ingress, store: &Store) -> Vec<FieldFault> {
@@ -49,6 +57,9 @@ pub(crate) fn no_default_certificate() -> FieldFault {
 /// A split's Service or port that does not exist.
 fn split_fault(field: &str, split: &Split, store: &Store) -> Option<FieldFault> {
     let service = split.service();
+    if store.is_placeholder(&service) {
+        return None;
+    }
     let Some(found) = store.service(&service) else {
         let problem = format!("there is no Service {service}");
         return Some(FieldFault::new(format!("{field}.serviceName"), problem, "add it, or name one that exists"));
@@ -72,7 +83,7 @@ fn port_text(name: &str, port: i64) -> String {
 }
 
 /// The fault of a KIngress that another keeps from a host.
-pub(crate) fn conflict(ingress: &Ingress, host: &str, owner: &ObjectKey) -> FieldFault {
+pub(crate) fn conflict(ingress: &Ingress, host: &str, owner: &ObjectId) -> FieldFault {
     let names = |candidate: &str| crate::compile::ingress::table_form(candidate).as_deref() == Some(host);
     let rules = ingress.spec.rules.iter().enumerate();
     let mut fields = rules.filter_map(|(rule, content)| {
@@ -82,7 +93,7 @@ pub(crate) fn conflict(ingress: &Ingress, host: &str, owner: &ObjectKey) -> Fiel
             .or_else(|| catch_all.then(|| format!("spec.rules[{rule}].hosts")))
     });
     let field = fields.next().unwrap_or_else(|| "spec.rules".to_owned());
-    let problem = format!("host {host} belongs to Ingress {owner}");
+    let problem = format!("host {host} belongs to {} {}", owner.kind, owner.key);
     FieldFault::new(
         field,
         problem,
@@ -94,6 +105,7 @@ pub(crate) fn conflict(ingress: &Ingress, host: &str, owner: &ObjectKey) -> Fiel
 mod tests {
     use std::sync::Arc;
 
+    use net_pingora_routing::ObjectKey;
     use serde_json::json;
 
     use super::*;
@@ -151,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_conflict_names_the_host_where_it_is_written() {
-        let owner = ObjectKey::new("ns", "owner");
+        let owner = ObjectId { kind: Kind::Ingress, key: ObjectKey::new("ns", "owner") };
         for (rules, host, wanted) in [
             (json!([{"hosts": ["a"]}, {"hosts": ["b", "C."]}]), "c", "spec.rules[1].hosts[1]"),
             (json!([{"hosts": ["a"]}, {}]), "*", "spec.rules[1].hosts"),

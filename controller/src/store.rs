@@ -1,16 +1,19 @@
 //! The latest version of every object, with the indices that tell what a change touches.
 
+mod index;
+mod lookup;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
 
+use self::index::Index;
 use crate::api::core::SERVICE_NAME_LABEL;
-use crate::api::{
-    ConfigMap, EndpointSlice, Endpoints, FieldFault, Ingress, Kind, Object, ObjectId, Revision, Secret, Service,
-};
+use crate::api::revision::CONFIGURATION_LABEL;
+use crate::api::route::ROUTE_LABEL;
+use crate::api::{ConfigMap, FieldFault, Ingress, Kind, Object, ObjectId, ObjectMeta, Service};
 use crate::fault::Origin;
-use crate::few::Few;
 
 /// One step of a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,23 +51,28 @@ pub struct Touched {
     pub secrets: BTreeSet<ObjectKey>,
     /// ConfigMaps that changed.
     pub config_maps: BTreeSet<ObjectKey>,
+    /// Configurations that changed, or a Revision of theirs.
+    pub configurations: BTreeSet<ObjectKey>,
+    /// Routes that changed, their ksvc, or a placeholder Service of theirs.
+    pub routes: BTreeSet<ObjectKey>,
+    /// DomainMappings that changed, or the claim of their domain.
+    pub mappings: BTreeSet<ObjectKey>,
 }
 
 /// Objects of one kind.
-type Objects<T> = HashMap<ObjectKey, (Arc<T>, Origin)>;
+type Objects = HashMap<ObjectKey, (Object, Origin)>;
 
 /// All objects, by kind and key.
 #[derive(Debug, Default)]
 pub struct Store {
-    ingresses: Objects<Ingress>,
-    services: Objects<Service>,
-    slices: Objects<EndpointSlice>,
-    endpoints: Objects<Endpoints>,
-    secrets: Objects<Secret>,
-    config_maps: Objects<ConfigMap>,
-    revisions: Objects<Revision>,
+    objects: [Objects; Kind::COUNT],
+    /// What Routes and DomainMappings without a KIngress of their own make.
+    derived: HashMap<ObjectKey, (Arc<Ingress>, Origin)>,
     private_of: HashMap<ObjectKey, ObjectKey>,
     slices_of: Index,
+    revisions_of: Index,
+    placeholders_of: Index,
+    mappings_to: Index,
     ingresses_of_service: Index,
     ingresses_of_secret: Index,
 }
@@ -73,79 +81,82 @@ impl Store {
     /// Applies one change and adds what it touches.
     pub fn apply(&mut self, change: ObjectChange, touched: &mut Touched) {
         match change {
-            ObjectChange::Apply(object, origin) => self.put(object, origin, touched),
+            ObjectChange::Apply(object, origin) => {
+                let id = object.id();
+                self.replace(&id, Some((object, origin)), touched);
+            }
             ObjectChange::Unreadable(..) => {}
-            ObjectChange::Remove(id) => self.remove(&id, touched),
+            ObjectChange::Remove(id) => self.replace(&id, None, touched),
         }
     }
 
-    fn put(&mut self, object: Object, origin: Origin, touched: &mut Touched) {
-        let key = object.meta().key();
-        match object {
-            Object::Ingress(new) => {
-                let old = self.ingresses.insert(key.clone(), (Arc::clone(&new), origin));
-                self.index_ingress(&key, old.as_ref().map(|(old, _)| &**old), Some(&new));
-                touched.ingresses.insert(key);
-            }
-            Object::Service(new) => {
-                let old = self.services.insert(key.clone(), (Arc::clone(&new), origin));
-                self.index_service(&key, old.as_ref().map(|(old, _)| &**old), Some(&new), touched);
-                touched.services.insert(key);
-            }
-            Object::EndpointSlice(new) => {
-                let old = self.slices.insert(key.clone(), (Arc::clone(&new), origin));
-                self.index_slice(&key, old.as_ref().map(|(old, _)| &**old), Some(&new), touched);
-            }
-            Object::Endpoints(new) => {
-                self.endpoints.insert(key.clone(), (new, origin));
-                touched.endpoints.insert(key);
-            }
-            Object::Secret(new) => {
-                self.secrets.insert(key.clone(), (new, origin));
-                touched.secrets.insert(key);
-            }
-            Object::ConfigMap(new) => {
-                self.config_maps.insert(key.clone(), (new, origin));
-                touched.config_maps.insert(key);
-            }
-            Object::Revision(new) => {
-                self.revisions.insert(key.clone(), (new, origin));
-                touched.revisions.insert(key.clone());
-                touched.endpoints.insert(key);
-            }
+    /// What a Route or a DomainMapping makes from now on; a KIngress of its name goes first.
+    pub fn derive(&mut self, key: &ObjectKey, derived: Option<(Arc<Ingress>, Origin)>, touched: &mut Touched) {
+        let old = self.ingress(key).map(|(old, _)| Arc::clone(old));
+        match derived {
+            Some(new) => drop(self.derived.insert(key.clone(), new)),
+            None => drop(self.derived.remove(key)),
         }
+        self.settle_ingress(key, old.as_deref(), touched);
     }
 
-    fn remove(&mut self, id: &ObjectId, touched: &mut Touched) {
+    /// Stores a version, or none, and keeps what is looked up by something else than the key.
+    fn replace(&mut self, id: &ObjectId, new: Option<(Object, Origin)>, touched: &mut Touched) {
         let key = &id.key;
+        let served = (id.kind == Kind::Ingress).then(|| self.ingress(key).map(|(old, _)| Arc::clone(old))).flatten();
+        let objects = &mut self.objects[id.kind as usize];
+        let newer = new.as_ref().map(|(object, _)| object.clone());
+        let old = match new {
+            Some(new) => objects.insert(key.clone(), new),
+            None => objects.remove(key),
+        };
+        let (old, new) = (old.as_ref().map(|(object, _)| object), newer.as_ref());
+        if old.is_none() && new.is_none() {
+            return;
+        }
         match id.kind {
-            Kind::Ingress => {
-                if let Some((old, _)) = self.ingresses.remove(key) {
-                    self.index_ingress(key, Some(&old), None);
-                    touched.ingresses.insert(key.clone());
-                }
-            }
+            Kind::Ingress => self.settle_ingress(key, served.as_deref(), touched),
             Kind::Service => {
-                if let Some((old, _)) = self.services.remove(key) {
-                    self.index_service(key, Some(&old), None, touched);
-                    touched.services.insert(key.clone());
-                }
+                self.index_service(key, old.and_then(as_service), new.and_then(as_service), touched);
+                touched.services.insert(key.clone());
             }
             Kind::EndpointSlice => {
-                if let Some((old, _)) = self.slices.remove(key) {
-                    self.index_slice(key, Some(&old), None, touched);
-                }
+                self.index_slice(key, old.and_then(service_of), new.and_then(service_of), touched);
             }
-            Kind::Endpoints => touched.endpoints.extend(self.endpoints.remove(key).map(|_| key.clone())),
-            Kind::Secret => touched.secrets.extend(self.secrets.remove(key).map(|_| key.clone())),
-            Kind::ConfigMap => touched.config_maps.extend(self.config_maps.remove(key).map(|_| key.clone())),
+            Kind::Endpoints => drop(touched.endpoints.insert(key.clone())),
+            Kind::Secret => drop(touched.secrets.insert(key.clone())),
+            Kind::ConfigMap => drop(touched.config_maps.insert(key.clone())),
             Kind::Revision => {
-                if self.revisions.remove(key).is_some() {
-                    touched.revisions.insert(key.clone());
-                    touched.endpoints.insert(key.clone());
-                }
+                let (old, new) = (old.and_then(configuration_of), new.and_then(configuration_of));
+                touched.configurations.extend(old.iter().chain(&new).cloned());
+                self.revisions_of.change(key, old, new);
+                touched.revisions.insert(key.clone());
+                touched.endpoints.insert(key.clone());
             }
+            Kind::Configuration => drop(touched.configurations.insert(key.clone())),
+            Kind::Route | Kind::KnativeService => drop(touched.routes.insert(key.clone())),
+            Kind::DomainMapping => {
+                self.mappings_to.change(key, old.and_then(target_of), new.and_then(target_of));
+                touched.mappings.insert(key.clone());
+            }
+            Kind::ClusterDomainClaim => touched.mappings.extend(self.mappings_of(&key.name)),
         }
+    }
+
+    /// Takes note of what a KIngress refers to, now that it changed.
+    fn settle_ingress(&mut self, key: &ObjectKey, old: Option<&Ingress>, touched: &mut Touched) {
+        let new = self.ingress(key).map(|(new, _)| Arc::clone(new));
+        self.index_ingress(key, old, new.as_deref());
+        touched.ingresses.insert(key.clone());
+        if old.is_some() != new.is_some() {
+            // Their requests are routed again in-process, or no more.
+            touched.services.insert(key.clone());
+            touched.services.extend(self.placeholders_of.get(key).cloned());
+        }
+    }
+
+    fn mappings_of(&self, domain: &str) -> Vec<ObjectKey> {
+        self.keys(Kind::DomainMapping).filter(|key| *key.name == *domain).cloned().collect()
     }
 
     fn index_ingress(&mut self, key: &ObjectKey, old: Option<&Ingress>, new: Option<&Ingress>) {
@@ -155,16 +166,9 @@ impl Store {
         self.ingresses_of_secret.change(key, secrets(old), secrets(new));
     }
 
-    fn index_slice(
-        &mut self,
-        key: &ObjectKey,
-        old: Option<&EndpointSlice>,
-        new: Option<&EndpointSlice>,
-        touched: &mut Touched,
-    ) {
-        let (old, new) = (old.and_then(service_of), new.and_then(service_of));
+    fn index_slice(&mut self, key: &ObjectKey, old: Option<ObjectKey>, new: Option<ObjectKey>, touched: &mut Touched) {
         let revision = |service: &ObjectKey| self.service(service).and_then(Service::revision);
-        let held = |revision: &ObjectKey| self.revisions.contains_key(revision);
+        let held = |revision: &ObjectKey| self.has_revision(revision);
         touched.endpoints.extend(old.iter().chain(&new).filter_map(revision).filter(held));
         touched.endpoints.extend(old.iter().chain(&new).cloned());
         self.slices_of.change(key, old, new);
@@ -172,11 +176,14 @@ impl Store {
 
     /// A revision's public Service has its name, and resolves to what its private one selects.
     fn index_service(&mut self, key: &ObjectKey, old: Option<&Service>, new: Option<&Service>, touched: &mut Touched) {
-        if self.revisions.contains_key(key) {
+        if self.has_revision(key) {
             touched.revisions.insert(key.clone());
         }
+        let (route, next_route) = (old.and_then(route_of), new.and_then(route_of));
+        touched.routes.extend(route.iter().chain(&next_route).cloned());
+        self.placeholders_of.change(key, route, next_route);
         let (old, new) = (old.and_then(Service::revision), new.and_then(Service::revision));
-        touched.endpoints.extend(old.iter().chain(&new).filter(|key| self.revisions.contains_key(key)).cloned());
+        touched.endpoints.extend(old.iter().chain(&new).filter(|key| self.has_revision(key)).cloned());
         if let Some(old) = old.filter(|old| self.private_of.get(old) == Some(key)) {
             self.private_of.remove(&old);
         }
@@ -184,136 +191,42 @@ impl Store {
             self.private_of.insert(new, key.clone());
         }
     }
+}
 
-    /// Whether this is what is stored already.
-    pub fn holds(&self, object: &Object) -> bool {
-        fn same<T: PartialEq>(objects: &Objects<T>, key: &ObjectKey, object: &Arc<T>) -> bool {
-            objects.get(key).is_some_and(|(stored, _)| stored == object)
-        }
-        let key = &object.meta().key();
-        match object {
-            Object::Ingress(object) => same(&self.ingresses, key, object),
-            Object::Service(object) => same(&self.services, key, object),
-            Object::EndpointSlice(object) => same(&self.slices, key, object),
-            Object::Endpoints(object) => same(&self.endpoints, key, object),
-            Object::Secret(object) => same(&self.secrets, key, object),
-            Object::ConfigMap(object) => same(&self.config_maps, key, object),
-            Object::Revision(object) => same(&self.revisions, key, object),
-        }
-    }
+fn as_service(object: &Object) -> Option<&Service> {
+    let Object::Service(service) = object else { return None };
+    Some(service)
+}
 
-    /// Whether some version of the object is stored.
-    pub fn has(&self, id: &ObjectId) -> bool {
-        let key = &id.key;
-        match id.kind {
-            Kind::Ingress => self.ingresses.contains_key(key),
-            Kind::Service => self.services.contains_key(key),
-            Kind::EndpointSlice => self.slices.contains_key(key),
-            Kind::Endpoints => self.endpoints.contains_key(key),
-            Kind::Secret => self.secrets.contains_key(key),
-            Kind::ConfigMap => self.config_maps.contains_key(key),
-            Kind::Revision => self.revisions.contains_key(key),
-        }
-    }
-
-    /// All objects of a kind.
-    pub fn keys(&self, kind: Kind) -> Box<dyn Iterator<Item = &ObjectKey> + '_> {
-        match kind {
-            Kind::Ingress => Box::new(self.ingresses.keys()),
-            Kind::Service => Box::new(self.services.keys()),
-            Kind::EndpointSlice => Box::new(self.slices.keys()),
-            Kind::Endpoints => Box::new(self.endpoints.keys()),
-            Kind::Secret => Box::new(self.secrets.keys()),
-            Kind::ConfigMap => Box::new(self.config_maps.keys()),
-            Kind::Revision => Box::new(self.revisions.keys()),
-        }
-    }
-
-    /// A KIngress and where it was read.
-    pub fn ingress(&self, key: &ObjectKey) -> Option<&(Arc<Ingress>, Origin)> {
-        self.ingresses.get(key)
-    }
-
-    /// A Service.
-    pub fn service(&self, key: &ObjectKey) -> Option<&Service> {
-        self.services.get(key).map(|(service, _)| &**service)
-    }
-
-    /// A Revision, and the private Service that selects its pods.
-    pub fn revision(&self, key: &ObjectKey) -> Option<(&Revision, &ObjectKey)> {
-        let (revision, _) = self.revisions.get(key)?;
-        Some((revision, self.private_of.get(key)?))
-    }
-
-    /// The Endpoints object of a Service.
-    pub fn endpoints(&self, service: &ObjectKey) -> Option<&Endpoints> {
-        self.endpoints.get(service).map(|(endpoints, _)| &**endpoints)
-    }
-
-    /// The slices of a Service.
-    pub fn slices(&self, service: &ObjectKey) -> impl Iterator<Item = &EndpointSlice> {
-        self.slices_of.get(service).filter_map(|key| self.slices.get(key)).map(|(slice, _)| &**slice)
-    }
-
-    /// A Secret and where it was read.
-    pub fn secret(&self, key: &ObjectKey) -> Option<&(Arc<Secret>, Origin)> {
-        self.secrets.get(key)
-    }
-
-    /// A ConfigMap.
-    pub fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
-        self.config_maps.get(key).map(|(map, _)| &**map)
-    }
-
-    /// All ConfigMaps.
-    pub fn config_maps(&self) -> impl Iterator<Item = (&ObjectKey, &ConfigMap)> {
-        self.config_maps.iter().map(|(key, (map, _))| (key, &**map))
-    }
-
-    /// The KIngress objects whose splits name a Service.
-    pub fn ingresses_of_service(&self, service: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
-        self.ingresses_of_service.get(service)
-    }
-
-    /// The KIngress objects whose `tls` names a Secret.
-    pub fn ingresses_of_secret(&self, secret: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
-        self.ingresses_of_secret.get(secret)
-    }
+fn as_config_map(object: &Object) -> Option<&ConfigMap> {
+    let Object::ConfigMap(map) = object else { return None };
+    Some(map)
 }
 
 /// The Service a slice belongs to.
-fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
-    let name = slice.metadata.labels.get(SERVICE_NAME_LABEL)?.into();
-    Some(ObjectKey { namespace: Arc::clone(&slice.metadata.namespace), name })
+fn service_of(slice: &Object) -> Option<ObjectKey> {
+    labelled(slice.meta(), SERVICE_NAME_LABEL)
 }
 
-/// From what is referred to, to what refers to it.
-#[derive(Debug, Default)]
-struct Index(HashMap<ObjectKey, Few<ObjectKey>>);
+/// The Configuration a Revision belongs to.
+fn configuration_of(revision: &Object) -> Option<ObjectKey> {
+    labelled(revision.meta(), CONFIGURATION_LABEL)
+}
 
-impl Index {
-    fn change(
-        &mut self,
-        from: &ObjectKey,
-        old: impl IntoIterator<Item = ObjectKey>,
-        new: impl IntoIterator<Item = ObjectKey>,
-    ) {
-        for to in old {
-            if let Some(all) = self.0.get_mut(&to) {
-                all.remove(from);
-                if all.is_empty() {
-                    self.0.remove(&to);
-                }
-            }
-        }
-        for to in new {
-            self.0.entry(to).or_default().insert(from.clone());
-        }
-    }
+/// The object that serves a DomainMapping.
+fn target_of(mapping: &Object) -> Option<ObjectKey> {
+    let Object::DomainMapping(mapping) = mapping else { return None };
+    Some(ObjectKey::new(&mapping.metadata.namespace, &mapping.spec.reference.name))
+}
 
-    fn get(&self, to: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
-        self.0.get(to).into_iter().flat_map(Few::iter)
-    }
+/// The Route a placeholder Service belongs to.
+fn route_of(service: &Service) -> Option<ObjectKey> {
+    labelled(&service.metadata, ROUTE_LABEL)
+}
+
+/// The object of the same namespace that a label names.
+fn labelled(metadata: &ObjectMeta, label: &str) -> Option<ObjectKey> {
+    Some(ObjectKey { namespace: Arc::clone(&metadata.namespace), name: metadata.labels.get(label)?.into() })
 }
 
 #[cfg(test)]
@@ -344,7 +257,7 @@ mod tests {
             assert_eq!(touched.endpoints.into_iter().collect::<Vec<_>>(), wanted);
         }
         assert_eq!(store.slices(&key("a")).count() + store.slices(&key("b")).count(), 0);
-        assert!(store.slices_of.0.is_empty());
+        assert!(store.slices_of.is_empty());
     }
 
     #[test]

@@ -79,7 +79,9 @@ impl NetworkConfig {
         let default = Self::default();
         let config = Self {
             ingress_class: keys.text(&["ingress.class", "ingress-class"]).unwrap_or(default.ingress_class),
-            certificate_class: keys.text(&["certificate.class", "certificate-class"]).unwrap_or(default.certificate_class),
+            certificate_class: keys
+                .text(&["certificate.class", "certificate-class"])
+                .unwrap_or(default.certificate_class),
             domain_template: keys
                 .template(&["domainTemplate", DOMAIN_TEMPLATE], check_domain)
                 .unwrap_or(default.domain_template),
@@ -205,8 +207,7 @@ impl<'a> Keys<'a> {
 /// Whether a trial gives what can stand as the host of a URL.
 fn check_domain(template: &Template) -> Result<(), String> {
     let none = Map::new();
-    let values =
-        Values::Domain { name: "foo", namespace: "bar", domain: "baz.com", annotations: &none, labels: &none };
+    let values = Values::Domain { name: "foo", namespace: "bar", domain: "baz.com", annotations: &none, labels: &none };
     let host = template.execute(&values).map_err(|error: TemplateError| error.to_string())?;
     check_host(&host).map_err(|problem| format!("gives {host:?} for Route bar/foo and domain baz.com: {problem}"))
 }

@@ -132,7 +132,9 @@ impl RouteNames<'_> {
             _ if name.contains("<no value>") => {
                 "set the label or annotation that is missing, or write {{index .Annotations \"...\"}}".to_owned()
             }
-            Some(key) => format!("shorten or rename the Route or its tag, or change {key}, {TAG_TEMPLATE} or the domain"),
+            Some(key) => {
+                format!("shorten or rename the Route or its tag, or change {key}, {TAG_TEMPLATE} or the domain")
+            }
             None => format!("shorten or rename the Route or its tag, or change {TAG_TEMPLATE}"),
         };
         self.error(key, format!("{source} gives {name:?}, which is no host name: it {problem}"), fix)

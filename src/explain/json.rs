@@ -1,16 +1,17 @@
 //! The explanation for programs: one JSON object.
 
+use net_pingora_controller::HostOrigin;
 use net_pingora_routing::{Backend, EndpointSet, Header, Missing, Path, Split, Step, Target};
 use serde_json::{Map, Value, json};
 
+use super::Answer;
 use super::reason::{Reason, miss_text, miss_word};
 use super::text::protocol;
-use super::{Answer, Asked};
 
 /// An answer as JSON.
 pub(super) fn json(answer: &Answer) -> Value {
-    let Answer { asked, told, nearest } = answer;
-    let chosen = told.outcome.as_ref().ok().map(|path| &**path);
+    let Answer { asked, told, nearest, origin, .. } = answer;
+    let chosen = answer.chosen();
     let others = told.steps.iter().filter(|step| !step.chosen);
     json!({
         "listener": asked.listeners(),
@@ -19,8 +20,9 @@ pub(super) fn json(answer: &Answer) -> Value {
         "routed": chosen.is_some(),
         "redirect": told.redirect,
         "matchedHost": told.matched,
-        "by": chosen.map(chosen_path),
-        "not": others.map(|step| other_path(step, asked, chosen)).collect::<Vec<_>>(),
+        "hostFrom": origin.as_ref().map(host_from),
+        "by": chosen.map(|path| chosen_path(path, answer)),
+        "not": others.map(|step| other_path(step, answer)).collect::<Vec<_>>(),
         "miss": told.outcome.as_ref().err().map(|miss| json!({
             "reason": miss_word(*miss),
             "text": miss_text(*miss, asked),
@@ -29,8 +31,14 @@ pub(super) fn json(answer: &Answer) -> Value {
     })
 }
 
-fn chosen_path(path: &Path) -> Value {
-    let mut value = place(path);
+/// What made the host of a Route.
+fn host_from(origin: &HostOrigin) -> Value {
+    let HostOrigin { tag, rule, domain_template, tag_template } = origin;
+    json!({"tag": tag, "domain": rule, "domainTemplate": domain_template, "tagTemplate": tag_template})
+}
+
+fn chosen_path(path: &Path, answer: &Answer) -> Value {
+    let mut value = place(path, answer);
     let rewrite = path.rewrite_host.as_ref().map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
     value.insert("rewriteHost".to_owned(), json!(rewrite));
     value.insert("appendHeaders".to_owned(), headers(&path.append_headers));
@@ -38,18 +46,20 @@ fn chosen_path(path: &Path) -> Value {
     Value::Object(value)
 }
 
-fn other_path(step: &Step, asked: &Asked, chosen: Option<&Path>) -> Value {
-    let mut value = place(&step.path);
-    let reason = Reason::of(step, asked, chosen);
+fn other_path(step: &Step, answer: &Answer) -> Value {
+    let mut value = place(&step.path, answer);
+    let reason = Reason::of(step, answer);
     value.insert("reason".to_owned(), json!(reason.word()));
     value.insert("text".to_owned(), json!(reason.to_string()));
     Value::Object(value)
 }
 
 /// A path's place in its object.
-fn place(path: &Path) -> Map<String, Value> {
+fn place(path: &Path, answer: &Answer) -> Map<String, Value> {
     let key = &path.ingress.key;
+    let kind = answer.sources.get(key).map(ToString::to_string);
     [
+        ("kind", json!(kind)),
         ("namespace", json!(&*key.namespace)),
         ("ingress", json!(&*key.name)),
         ("rule", json!(path.rule)),

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use net_pingora_routing::{Miss, Path, Step};
+use net_pingora_routing::{Miss, Step};
 
-use super::Asked;
+use super::{Answer, Asked};
 
 /// Why one path does not serve the request.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub(super) enum Reason {
 
 impl Reason {
     /// The reason of a step that was not chosen.
-    pub(super) fn of(step: &Step, asked: &Asked, chosen: Option<&Path>) -> Self {
+    pub(super) fn of(step: &Step, answer: &Answer) -> Self {
+        let asked = &answer.asked;
         if !step.served {
             return Self::Listener;
         }
@@ -33,7 +34,7 @@ impl Reason {
                 let sent = asked.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 Self::Header { name: name.clone(), wanted: wanted.clone(), sent }
             }
-            None => Self::Shadowed { by: chosen.map(position).unwrap_or_default() },
+            None => Self::Shadowed { by: answer.chosen().map(|path| answer.position(path)).unwrap_or_default() },
         }
     }
 
@@ -62,11 +63,6 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A path's place in its object.
-pub(super) fn position(path: &Path) -> String {
-    format!("KIngress {} rules[{}].http.paths[{}]", path.ingress.key, path.rule, path.index)
-}
-
 /// One word for programs.
 pub(super) fn miss_word(miss: Miss) -> &'static str {
     match miss {
@@ -81,7 +77,7 @@ pub(super) fn miss_word(miss: Miss) -> &'static str {
 pub(super) fn miss_text(miss: Miss, asked: &Asked) -> String {
     let (host, path) = (&asked.url.host, &asked.url.path);
     match miss {
-        Miss::UnknownHost => format!("no KIngress has the host {host}"),
+        Miss::UnknownHost => format!("no KIngress and no Route has the host {host}"),
         Miss::OtherListener => format!("only internal listeners serve {host}; ask those with --internal"),
         Miss::NoPath => format!("no path of {host} is a prefix of {path}"),
         Miss::NoHeaders => format!("a path of {host} is a prefix of {path}, but its headers do not match"),

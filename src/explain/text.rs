@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use net_pingora_controller::HostOrigin;
 use net_pingora_routing::{Backend, Header, Missing, Path, Pods, Protocol, Target};
 
 use super::Answer;
-use super::reason::{Reason, miss_text, position};
+use super::reason::{Reason, miss_text};
 
 /// Addresses shown of one backend.
 const MOST_ADDRESSES: usize = 8;
@@ -32,7 +33,8 @@ impl Text<'_> {
     fn routed(&self, f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
         let Answer { asked, told, .. } = self.0;
         let host = told.matched.as_deref().unwrap_or_default();
-        writeln!(f, "routed by {}, host {host}, prefix {}", position(path), path.prefix)?;
+        writeln!(f, "routed by {}, host {host}, prefix {}", self.0.position(path), path.prefix)?;
+        self.origin(f)?;
         if told.redirect {
             return writeln!(f, "  answered 301 to https: httpOption is Redirected, and the client speaks plain HTTP");
         }
@@ -48,12 +50,19 @@ impl Text<'_> {
         Ok(())
     }
 
+    fn origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(HostOrigin { tag, rule, domain_template, tag_template }) = &self.0.origin else { return Ok(()) };
+        if let Some(template) = tag_template {
+            writeln!(f, "  tag {tag}, tag-template {template}")?;
+        }
+        writeln!(f, "  domain {rule}, domain-template {domain_template}")
+    }
+
     fn others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let told = &self.0.told;
-        let chosen = told.outcome.as_ref().ok().map(|path| &**path);
         for step in told.steps.iter().filter(|step| !step.chosen) {
-            let reason = Reason::of(step, &self.0.asked, chosen);
-            writeln!(f, "not by {}, prefix {}: {reason}", position(&step.path), step.path.prefix)?;
+            let reason = Reason::of(step, self.0);
+            writeln!(f, "not by {}, prefix {}: {reason}", self.0.position(&step.path), step.path.prefix)?;
         }
         Ok(())
     }

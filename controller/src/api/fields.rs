@@ -1,5 +1,6 @@
 //! Small maps of text, as annotations, labels and headers are.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
@@ -26,6 +27,17 @@ impl Fields {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
+    /// The same with one more key, or another value of it.
+    #[must_use]
+    pub fn with(&self, key: &str, value: &str) -> Self {
+        self.iter().chain([(key, value)]).collect()
+    }
+
+    /// The same as an ordinary map.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
     /// Keeps one key at most.
     pub fn keep_only(&mut self, key: &str) {
         self.retain(&[key]);
@@ -34,6 +46,14 @@ impl Fields {
     /// Keeps these keys at most.
     pub fn retain(&mut self, keys: &[&str]) {
         self.0 = std::mem::take(&mut self.0).into_iter().filter(|(other, _)| keys.contains(&&**other)).collect();
+    }
+}
+
+impl<K: Into<Box<str>>, V: Into<Box<str>>> FromIterator<(K, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(fields: I) -> Self {
+        let all: BTreeMap<Box<str>, Box<str>> =
+            fields.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        Self(all.into_iter().collect())
     }
 }
 
@@ -54,7 +74,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut all = std::collections::BTreeMap::new();
+        let mut all = BTreeMap::new();
         while let Some((key, value)) = map.next_entry::<Box<str>, Box<str>>()? {
             all.insert(key, value);
         }

@@ -6,9 +6,16 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::ObjectMeta;
+use super::condition::Conditions;
 
 /// `config-defaults` `revision-timeout-seconds`, which Serving writes into every Revision.
 const TIMEOUT_SECONDS: u32 = 300;
+
+/// The label with the name of the Configuration that a Revision was made for.
+pub const CONFIGURATION_LABEL: &str = "serving.knative.dev/configuration";
+
+/// The label with the Configuration's generation that a Revision was made of.
+pub const GENERATION_LABEL: &str = "serving.knative.dev/configurationGeneration";
 
 /// `serving.knative.dev/v1` Revision
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -18,6 +25,8 @@ pub struct Revision {
     pub metadata: ObjectMeta,
     /// What is asked for.
     pub spec: RevisionSpec,
+    /// What Serving has found; empty where it does not run.
+    pub status: Conditions,
 }
 
 /// `spec` of a Revision.
@@ -40,6 +49,16 @@ pub struct Container {
     pub readiness_probe: Option<Probe>,
     /// Asked until it has started.
     pub startup_probe: Option<IgnoredAny>,
+    /// The one port that requests go to.
+    pub ports: Vec<ContainerPort>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerPort {
+    /// `h2c` for HTTP/2; `http1` or empty otherwise.
+    pub name: String,
 }
 
 /// A probe.
@@ -54,6 +73,16 @@ impl Revision {
     /// From the arrival of a request until it must have a pod.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.spec.timeout_seconds.unwrap_or(TIMEOUT_SECONDS).into())
+    }
+
+    /// The Configuration it was made for.
+    pub fn configuration(&self) -> Option<&str> {
+        self.metadata.labels.get(CONFIGURATION_LABEL)
+    }
+
+    /// Whether it speaks HTTP/2 (knative.dev/serving `pkg/apis/serving/v1/revision_helpers.go`, `GetProtocol`).
+    pub fn is_http2(&self) -> bool {
+        self.spec.containers.iter().find_map(|one| one.ports.first()).is_some_and(|port| port.name == "h2c")
     }
 
     /// Whether its queue-proxy knows all that the kubelet asks for

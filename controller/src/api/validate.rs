@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::core::{EndpointPort, EndpointSlice, Endpoints, Service};
-use super::{IntOrString, Object, ingress};
+use super::{IntOrString, Object, domain_mapping, ingress, route};
 
 /// One thing wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,14 @@ pub fn validate(object: &Object) -> Vec<FieldFault> {
         Object::Service(object) => service(object),
         Object::EndpointSlice(object) => slice(object),
         Object::Endpoints(object) => endpoints(object),
-        Object::Secret(_) | Object::ConfigMap(_) | Object::Revision(_) => Vec::new(),
+        Object::Route(object) => route::validate(&object.spec.traffic, route::Owner::Route),
+        Object::KnativeService(object) => route::validate(&object.spec.traffic, route::Owner::KnativeService),
+        Object::DomainMapping(object) => domain_mapping::validate(object),
+        Object::Secret(_)
+        | Object::ConfigMap(_)
+        | Object::Revision(_)
+        | Object::Configuration(_)
+        | Object::ClusterDomainClaim(_) => Vec::new(),
     }
 }
 

@@ -73,6 +73,9 @@ impl Resolver<'_> {
     /// What a backend resolves to now; endpoints that stay keep their counts from `previous`.
     pub(crate) fn resolve(self, key: &BackendKey, previous: &Target) -> Upstream {
         let name = ObjectKey::new(&key.namespace, &key.service);
+        if self.store.is_placeholder(&name) {
+            return plain(Protocol::Http1, Target::Internal);
+        }
         let Some(service) = self.store.service(&name) else { return missing(Missing::Service) };
         let port = find_port(service, &key.port);
         let protocol = port.map_or(Protocol::Http1, |port| protocol(service, port));
@@ -132,7 +135,7 @@ fn protocol(service: &Service, port: &core::ServicePort) -> Protocol {
 }
 
 /// The ready addresses of all slices, or of the Endpoints object when there is no slice at all.
-pub(super) fn addresses(port: &core::ServicePort, store: &Store, service: &ObjectKey) -> Vec<SocketAddr> {
+pub(crate) fn addresses(port: &core::ServicePort, store: &Store, service: &ObjectKey) -> Vec<SocketAddr> {
     let mut slices = store.slices(service).peekable();
     if slices.peek().is_some() {
         return slices.flat_map(|slice| slice_addresses(slice, port)).collect();

@@ -8,6 +8,11 @@ use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId, validate};
 use crate::fault::{Fault, Origin, one_line};
 use crate::store::ObjectChange;
 
+/// Whether objects of the kind are told what became of them, so that faults are kept.
+fn is_answered(kind: Kind) -> bool {
+    matches!(kind, Kind::Ingress | Kind::Route | Kind::KnativeService | Kind::DomainMapping)
+}
+
 impl Engine {
     /// The change as the store may see it: valid, with defaults, of our class.
     pub(super) fn admit(&mut self, change: ObjectChange, batch: &mut Batch) -> Option<ObjectChange> {
@@ -45,9 +50,7 @@ impl Engine {
 
     /// The latest version of the object is in the store, or it is gone.
     fn accept(&mut self, id: &ObjectId) {
-        if id.kind == Kind::Ingress {
-            self.rejected.remove(&id.key);
-        }
+        self.rejected.remove(id);
     }
 
     /// The latest version of the object cannot be used.
@@ -55,7 +58,9 @@ impl Engine {
         batch.applied.faults.extend(faults.iter().map(|fault| Fault::of(id, origin, fault.clone())));
         if id.kind == Kind::Ingress {
             batch.applied.affected.insert(id.key.clone());
-            self.rejected.insert(id.key.clone(), faults);
+        }
+        if is_answered(id.kind) {
+            self.rejected.insert(id.clone(), faults);
         }
     }
 

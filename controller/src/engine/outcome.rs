@@ -1,6 +1,5 @@
 //! What became of the latest version of a KIngress.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use net_pingora_routing::{ObjectKey, Target};
@@ -48,18 +47,17 @@ const NAMED: usize = 3;
 impl Engine {
     /// Whether this is the latest version already.
     pub fn is_current(&self, object: &Object) -> bool {
-        let rejected = object.kind() == Kind::Ingress && self.rejected.contains_key(&object.meta().key());
-        !rejected && self.store.holds(object)
+        !self.rejected.contains_key(&object.id()) && self.store.holds(object)
     }
 
     /// Whether some version of the object is known, be it an unusable one.
     pub fn knows(&self, id: &ObjectId) -> bool {
-        self.store.has(id) || (id.kind == Kind::Ingress && self.rejected.contains_key(&id.key))
+        self.store.has(id) || self.rejected.contains_key(id)
     }
 
     /// All objects of a kind, those of which no version can be used included.
     pub fn known(&self, kind: Kind) -> impl Iterator<Item = &ObjectKey> {
-        let rejected = (kind == Kind::Ingress).then_some(&self.rejected).into_iter().flat_map(BTreeMap::keys);
+        let rejected = self.rejected.keys().filter(move |id| id.kind == kind).map(|id| &id.key);
         self.store.keys(kind).chain(rejected)
     }
 
@@ -68,7 +66,7 @@ impl Engine {
     /// # Errors
     /// The first problem, by the order of [`Trouble`].
     pub fn outcome(&self, key: &ObjectKey) -> Result<(), Problem> {
-        if let Some(faults) = self.rejected.get(key) {
+        if let Some(faults) = self.rejected.get(&ObjectId { kind: Kind::Ingress, key: key.clone() }) {
             return Err(problem(Trouble::Invalid, faults));
         }
         let Some((ingress, _)) = self.store.ingress(key) else { return Ok(()) };
@@ -76,7 +74,7 @@ impl Engine {
             return Err(problem(Trouble::Unprotected, &self.configured.refused));
         }
         if let Some((host, owner)) = self.claims.refusal(key) {
-            return Err(problem(Trouble::Conflict, &[references::conflict(ingress, &host, &owner)]));
+            return Err(problem(Trouble::Conflict, &[references::conflict(ingress, &host, &self.source_of(&owner))]));
         }
         for (trouble, faults) in [
             (Trouble::NoSecret, references::secrets(ingress, &self.store)),

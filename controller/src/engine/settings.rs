@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use net_pingora_routing::ObjectKey;
 
 use super::{Batch, Engine};
-use crate::api::{FieldFault, Kind};
+use crate::api::{FieldFault, Kind, id};
 use crate::configure::CONFIG_PINGORA;
 use crate::fault::Origin;
 use crate::store::Touched;
@@ -24,7 +24,7 @@ impl Engine {
             self.bind_defaults(defaults);
         }
         for fault in configured.faults.iter().chain(&configured.refused) {
-            batch.fault(Kind::ConfigMap, &key, &Origin::default(), fault.clone());
+            batch.fault(&id(Kind::ConfigMap, &key), &Origin::default(), fault.clone());
         }
         if configured.refused != self.configured.refused {
             batch.applied.affected.extend(self.store.keys(Kind::Ingress).cloned());

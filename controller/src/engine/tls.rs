@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use net_pingora_routing::{Listener, ObjectKey};
 
 use super::{Batch, DefaultCertificates, Engine};
-use crate::api::{Ingress, Kind};
+use crate::api::{Ingress, Kind, id};
 use crate::certificates::{Audience, bindings};
 use crate::compile::secret;
 use crate::fault::Origin;
@@ -37,7 +37,7 @@ impl Engine {
         let Reread { changed, faults } = self.upstreams.trust.read(&self.system_namespace, &self.store);
         let clients = self.client_trust.read(&self.system_namespace, &self.store);
         for (id, fault) in faults.into_iter().chain(clients.faults) {
-            batch.fault(id.kind, &id.key, &Origin::default(), fault);
+            batch.fault(&id, &Origin::default(), fault);
         }
         if changed {
             touched.endpoints.extend(self.backends.services().cloned());
@@ -67,12 +67,12 @@ impl Engine {
                 None => {
                     self.certificates.load(key, None);
                     if self.certificates.is_default(key) {
-                        batch.fault(Kind::Secret, key, &Origin::default(), references::no_default_certificate());
+                        batch.fault(&id(Kind::Secret, key), &Origin::default(), references::no_default_certificate());
                     }
                 }
                 Some((secret, origin)) => match secret::certificate(secret) {
                     Ok(certificate) => self.certificates.load(key, Some(certificate)),
-                    Err(fault) => batch.fault(Kind::Secret, key, origin, fault),
+                    Err(fault) => batch.fault(&id(Kind::Secret, key), origin, fault),
                 },
             }
         }

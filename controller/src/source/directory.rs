@@ -4,6 +4,7 @@ mod files;
 #[cfg(test)]
 mod fuzz;
 mod manifest;
+mod old_forms;
 mod parse;
 mod pending;
 mod scan;

@@ -73,7 +73,7 @@ fn manifest<'a>(node: Node<'a>, value: Value, api_version: &str, kind: String) -
     match (meta("name").unwrap_or_default(), meta("namespace").unwrap_or("default")) {
         ("", _) => nameless(kind, "metadata.name", "write the object's name"),
         (name, namespace) => {
-            let key = ObjectKey::new(namespace, name);
+            let key = ObjectKey::new(if known.is_cluster_scoped() { "" } else { namespace }, name);
             Manifest::Object { id: ObjectId { kind: known, key }, node, value }
         }
     }

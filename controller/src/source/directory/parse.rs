@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::manifest::{Manifest, manifests};
+use super::old_forms;
 use super::yaml::{self, Node};
-use crate::api::{FieldFault, Ingress, Kind, Object, ObjectId};
+use crate::api::{FieldFault, Kind, Object, ObjectId};
 use crate::fault::{Fault, Origin, with_key};
 
 /// The names of all fields below a KIngress's `spec`, for suggestions.
@@ -35,6 +36,13 @@ const INGRESS_FIELDS: [&str; 20] = [
     "tls",
     "visibility",
 ];
+
+/// The names of all fields below a Route's `spec`.
+const ROUTE_FIELDS: [&str; 7] =
+    ["configurationName", "latestRevision", "percent", "revisionName", "spec", "tag", "traffic"];
+
+/// The names of all fields below a DomainMapping's `spec`.
+const MAPPING_FIELDS: [&str; 8] = ["apiVersion", "kind", "name", "namespace", "ref", "secretName", "spec", "tls"];
 
 /// An object and the line it begins at.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,9 +128,18 @@ pub(super) fn locate<'f>(text: &str, faults: impl IntoIterator<Item = &'f mut Fa
 
 /// The value as an object of that kind.
 fn typed(kind: Kind, value: Value) -> Result<Object, Vec<FieldFault>> {
+    let old = old_forms::faults(kind, &value);
+    if !old.is_empty() {
+        return Err(old);
+    }
     let shape = |fault| vec![fault];
     Ok(match kind {
-        Kind::Ingress => Object::Ingress(Arc::new(ingress(value)?)),
+        Kind::Ingress => Object::Ingress(Arc::new(strict(value, "KIngress", &INGRESS_FIELDS)?)),
+        Kind::Route => Object::Route(Arc::new(strict(value, "Route", &ROUTE_FIELDS)?)),
+        Kind::DomainMapping => Object::DomainMapping(Arc::new(strict(value, "DomainMapping", &MAPPING_FIELDS)?)),
+        Kind::KnativeService => Object::KnativeService(Arc::new(plain(value).map_err(shape)?)),
+        Kind::Configuration => Object::Configuration(Arc::new(plain(value).map_err(shape)?)),
+        Kind::ClusterDomainClaim => Object::ClusterDomainClaim(Arc::new(plain(value).map_err(shape)?)),
         Kind::Service => Object::Service(Arc::new(plain(value).map_err(shape)?)),
         Kind::EndpointSlice => Object::EndpointSlice(Arc::new(plain(value).map_err(shape)?)),
         Kind::Endpoints => Object::Endpoints(Arc::new(plain(value).map_err(shape)?)),
@@ -140,14 +157,14 @@ fn plain<T: DeserializeOwned>(value: Value) -> Result<T, FieldFault> {
     serde_path_to_error::deserialize(value).map_err(|error| shape_fault(&error))
 }
 
-/// A KIngress; a field we do not know is one that would be silently without effect.
-fn ingress(value: Value) -> Result<Ingress, Vec<FieldFault>> {
+/// An object that is ours to read in full: a field we do not know would be silently without effect.
+fn strict<T: DeserializeOwned>(value: Value, kind: &str, fields: &[&str]) -> Result<T, Vec<FieldFault>> {
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    let result = serde_ignored::deserialize(tracked, |path| unknown.extend(unknown_field(&path)));
+    let result = serde_ignored::deserialize(tracked, |path| unknown.extend(unknown_field(&path, kind, fields)));
     match result {
-        Ok(ingress) if unknown.is_empty() => Ok(ingress),
+        Ok(object) if unknown.is_empty() => Ok(object),
         Ok(_) => Err(unknown),
         Err(error) => {
             unknown.push(shape_fault(&serde_path_to_error::Error::new(track.path(), error)));
@@ -157,18 +174,18 @@ fn ingress(value: Value) -> Result<Ingress, Vec<FieldFault>> {
 }
 
 /// The fault of an unknown field, unless it is in a part that is the API server's.
-fn unknown_field(path: &serde_ignored::Path<'_>) -> Option<FieldFault> {
+fn unknown_field(path: &serde_ignored::Path<'_>, kind: &str, fields: &[&str]) -> Option<FieldFault> {
     let field = ignored_path(path);
     if matches!(field.split('.').next(), Some("apiVersion" | "kind" | "metadata" | "status")) {
         return None;
     }
     let serde_ignored::Path::Map { key, .. } = path else { return None };
     let close = |known: &&&str| strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase()) <= 2;
-    let fix = match INGRESS_FIELDS.iter().filter(close).min_by_key(|known| strsim::levenshtein(known, key)) {
+    let fix = match fields.iter().filter(close).min_by_key(|known| strsim::levenshtein(known, key)) {
         Some(known) => format!("did you mean {known}?"),
         None => "remove it".to_owned(),
     };
-    Some(FieldFault::new(field, "is not a field of a KIngress", fix))
+    Some(FieldFault::new(field, format!("is not a field of a {kind}"), fix))
 }
 
 fn ignored_path(path: &serde_ignored::Path<'_>) -> String {
