@@ -14,14 +14,10 @@ use crate::fault::Origin;
 impl Store {
     /// Whether a Service stands for a host that is routed here: what is sent to it is routed once more.
     pub fn is_placeholder(&self, service: &ObjectKey) -> bool {
-        let route = match self.service(service) {
-            Some(found) => match route_of(found) {
-                Some(route) => route,
-                None => return false,
-            },
-            None => service.clone(),
-        };
-        self.ingress(&route).is_some()
+        match self.service(service) {
+            Some(found) => route_of(found).is_some_and(|route| self.ingress(&route).is_some()),
+            None => self.is_derived(service),
+        }
     }
 
     /// Whether this is what is stored already.
