@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use net_pingora_config::{Pod, ServeArgs, pod, system_namespace};
-use net_pingora_controller::kubernetes::{Cluster, connect};
+use net_pingora_config::{Pod, RoutesWhen, ServeArgs, pod, system_namespace};
+use net_pingora_controller::kubernetes::{Cluster, ClusterSettings, RoutesMode, connect};
 use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
 use net_pingora_controller::{Applied, Control, Engine, Patiences, Peers, Settings};
 use net_pingora_gateway::settings::SettingsCell;
@@ -70,7 +70,13 @@ async fn run(
     let client = connect().await?;
     let (namespace, pod) = (system_namespace(), pod());
     let (objects, served) = (&args.source.objects, Served::default());
-    let cluster = Cluster::new(&client, &objects.class, &namespace, args.activator.is_embedded());
+    let watched = ClusterSettings {
+        class: objects.class.clone(),
+        system_namespace: namespace.clone(),
+        holds: args.activator.is_embedded(),
+        routes: routes_mode(args.cluster.routes),
+    };
+    let cluster = Cluster::new(client.clone(), watched);
     let internal_service = objects.internal_service();
     let engine = Engine::new(Settings { patience: PATIENCE, ..settings_of(args, live) });
     let board = Board::new(BoardSettings {
@@ -99,6 +105,14 @@ async fn run(
     tokio::select! {
         never = control.run(Peers { leadership, reports }, give_back) => match never {},
         () = resigning => Ok(()),
+    }
+}
+
+fn routes_mode(when: RoutesWhen) -> RoutesMode {
+    match when {
+        RoutesWhen::Auto => RoutesMode::Auto,
+        RoutesWhen::Always => RoutesMode::Always,
+        RoutesWhen::Never => RoutesMode::Never,
     }
 }
 

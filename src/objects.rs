@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use net_pingora_config::{ObjectArgs, ServeArgs, domain, pod, system_namespace};
-use net_pingora_controller::kubernetes::{Cluster, connect};
+use net_pingora_controller::kubernetes::{Cluster, ClusterSettings, RoutesMode, connect};
 use net_pingora_controller::{Engine, Fault, HoldSettings, Loaded, Settings};
 use net_pingora_gateway::settings::SettingsCell;
 use tokio::runtime;
@@ -40,11 +40,18 @@ pub(crate) fn read(from: Option<&Path>, args: &ObjectArgs) -> anyhow::Result<Obj
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let client = connect().await?;
         let mut engine = Engine::new(settings(args));
-        let mut cluster = Cluster::new(&client, &args.class, &system_namespace(), false);
+        let watched = ClusterSettings {
+            class: args.class.clone(),
+            system_namespace: system_namespace(),
+            holds: false,
+            routes: RoutesMode::Auto,
+        };
+        let mut cluster = Cluster::new(client, watched);
         let reading = timeout(CLUSTER_DEADLINE, cluster.read(&engine)).await;
-        let changes = reading.context("the cluster does not answer; see KUBECONFIG")?.changes;
-        let count = changes.len();
-        let applied = engine.apply(changes);
+        let intake = reading.context("the cluster does not answer; see KUBECONFIG")?;
+        engine.serve_routes(intake.routes == Some(true));
+        let count = intake.changes.len();
+        let applied = engine.apply(intake.changes);
         Ok(Objects { engine, faults: applied.faults, notices: applied.notices, count })
     })
 }

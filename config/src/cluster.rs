@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::deadline;
 
@@ -18,6 +18,13 @@ pub struct ClusterArgs {
     /// [default: net-pingora.$SYSTEM_NAMESPACE.svc.$CLUSTER_DOMAIN]
     #[arg(long, value_name = "HOST", env = "NET_PINGORA_EXTERNAL_SERVICE")]
     pub external_service: Option<String>,
+
+    /// Who serves Routes and DomainMappings that no KIngress is made of
+    ///
+    /// `auto`: the gateway, while none of Serving's controllers has been there for three minutes;
+    /// `always`: the gateway, whatever Serving does; `never`: nobody.
+    #[arg(long, value_enum, value_name = "WHEN", env = "NET_PINGORA_ROUTES", default_value_t = RoutesWhen::Auto)]
+    pub routes: RoutesWhen,
 
     /// Where the leader listens for what the other replicas serve; only with `POD_NAME` and `POD_IP` set
     #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_REPLICAS", default_value = "[::]:9002")]
@@ -43,6 +50,17 @@ impl ClusterArgs {
     pub fn external_service(&self) -> String {
         self.external_service.clone().unwrap_or_else(|| service("net-pingora"))
     }
+}
+
+/// When the gateway serves Routes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoutesWhen {
+    /// While Serving's controllers are not there.
+    Auto,
+    /// Whoever else does.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// The pod this process runs in.

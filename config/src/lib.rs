@@ -20,7 +20,7 @@ mod tls;
 
 pub use activator::{ActivatorArgs, ActivatorMode, Held, HostPort, HostPortError};
 pub use address::{AddressError, Listen};
-pub use cluster::{ClusterArgs, Pod, domain, pod, system_namespace};
+pub use cluster::{ClusterArgs, Pod, RoutesWhen, domain, pod, system_namespace};
 pub use command::{CheckArgs, Cli, Command, CompletionArgs, DemoArgs};
 pub use compile::{CompileArgs, CompileOutput};
 pub use deadline::Deadline;

@@ -6,17 +6,18 @@ use std::future::pending;
 use std::time::Instant;
 
 use kube::Client;
-use net_pingora_replicas::{Leadership, Report, Served, Version};
+use net_pingora_replicas::{Event, Leadership, Report, Served, Version};
 use net_pingora_routing::ObjectKey;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tracing::info;
 
+use crate::api::{Kind, ObjectId};
 use crate::engine::{Applied, Engine};
 use crate::events::Events;
 use crate::source::kubernetes::{Cluster, Intake};
 use crate::source::report;
-use crate::status::{Board, Writer};
+use crate::status::{Board, Sources, Writer};
 
 /// What is heard of the other replicas.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ pub struct Control {
     cluster: Cluster,
     engine: Engine,
     board: Board,
+    sources: Sources,
     served: Served,
     writer: Writer,
     events: Events,
@@ -48,7 +50,7 @@ enum Happened {
     /// Somebody else leads, or this replica.
     Leads(bool),
     /// A write has ended, with success or not.
-    Written(ObjectKey, bool),
+    Written(ObjectId, bool),
     /// Something is due.
     Due,
 }
@@ -62,7 +64,8 @@ impl Control {
         let objects = intake.changes.len();
         let events = Events::new(client.clone(), engine.system_namespace());
         let writer = Writer::new(client);
-        let mut control = Self { cluster, engine, board, served, writer, events, leads: false };
+        let mut control =
+            Self { cluster, engine, board, sources: Sources::default(), served, writer, events, leads: false };
         let applied = control.apply(intake);
         let took_ms = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         info!(objects, ingresses = applied.ingresses.len(), took_ms, "all caches are complete");
@@ -79,9 +82,9 @@ impl Control {
         loop {
             match self.happens(&mut peers).await {
                 Happened::Changed(intake) => on_applied(&self.apply(intake)),
-                Happened::Reported(report) => self.board.report(report),
+                Happened::Reported(report) => self.reported(report),
                 Happened::Leads(leads) => self.lead(leads),
-                Happened::Written(key, succeeded) => self.board.written(key, succeeded, Instant::now()),
+                Happened::Written(id, succeeded) => self.written(id, succeeded),
                 Happened::Due if self.engine.next_deadline().is_some_and(|at| at <= Instant::now()) => {
                     on_applied(&self.apply(Intake::default()));
                 }
@@ -93,7 +96,8 @@ impl Control {
     }
 
     async fn happens(&mut self, peers: &mut Peers) -> Happened {
-        let due = self.engine.next_deadline().into_iter().chain(self.board.next_deadline()).min();
+        let due = [self.engine.next_deadline(), self.board.next_deadline(), self.sources.next_deadline()];
+        let due = due.into_iter().flatten().min();
         let due = async move {
             match due {
                 Some(at) => sleep_until(at.into()).await,
@@ -105,7 +109,7 @@ impl Control {
             intake = self.cluster.next(&self.engine) => Happened::Changed(intake),
             Some(report) = reports.recv() => Happened::Reported(report),
             Ok(()) = leadership.changed() => Happened::Leads(matches!(*leadership.borrow_and_update(), Leadership::Us)),
-            (key, succeeded) = self.writer.ended() => Happened::Written(key, succeeded),
+            (id, succeeded) = self.writer.ended() => Happened::Written(id, succeeded),
             () = due => Happened::Due,
         }
     }
@@ -113,6 +117,7 @@ impl Control {
     fn lead(&mut self, leads: bool) {
         self.board.lead(leads, Instant::now());
         self.leads = leads;
+        self.sources.reconsider();
         self.tell_settings_faults();
     }
 
@@ -125,8 +130,12 @@ impl Control {
 
     /// Puts changes into effect, and then says so.
     fn apply(&mut self, intake: Intake) -> Applied {
-        let Intake { changes, seen } = intake;
+        let Intake { changes, seen, sources, routes } = intake;
         let now = Instant::now();
+        if let Some(enabled) = routes {
+            self.engine.serve_routes(enabled);
+            self.sources.reconsider();
+        }
         let applied = self.engine.apply(changes);
         report::applied(&applied);
         if applied.configured {
@@ -136,7 +145,11 @@ impl Control {
         for (key, seen) in seen {
             self.board.seen(key, seen, now);
         }
+        for (id, seen) in sources {
+            self.sources.seen(id, seen, now);
+        }
         self.board.applied(&applied.affected, &self.engine);
+        self.sources.applied(&applied.affected);
         let told = applied.affected.iter().chain(&fresh);
         self.served.apply(told.map(|key| (key.clone(), self.acknowledged(key))).collect());
         applied
@@ -151,10 +164,25 @@ impl Control {
     }
 
     fn write(&mut self) {
-        while self.writer.has_room()
-            && let Some(work) = self.board.next(&self.engine, Instant::now())
-        {
+        let now = Instant::now();
+        while self.writer.has_room() {
+            let work = self.board.next(&self.engine, now);
+            let Some(work) = work.or_else(|| self.sources.next(&self.board, &self.engine, now)) else { break };
             self.writer.begin(work);
         }
+    }
+
+    fn written(&mut self, id: ObjectId, succeeded: bool) {
+        match id.kind {
+            Kind::Ingress => self.board.written(id.key, succeeded, Instant::now()),
+            _ => self.sources.written(id, succeeded, Instant::now()),
+        }
+    }
+
+    fn reported(&mut self, report: Report) {
+        if let Event::Serves(changes) = &report.event {
+            self.sources.applied(changes.iter().map(|(key, _)| key));
+        }
+        self.board.report(report);
     }
 }

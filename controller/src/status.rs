@@ -6,11 +6,14 @@
 mod board;
 mod condition;
 mod desired;
+mod route;
 mod seen;
+mod sources;
 mod writer;
 
 pub use self::board::{Board, BoardSettings, Me};
 pub use self::condition::{Condition, Conditions, Truth};
 pub use self::desired::Addresses;
 pub use self::seen::{Release, Seen, Status};
+pub use self::sources::{SourceSeen, Sources};
 pub use self::writer::{Work, Write, Writer};

@@ -62,12 +62,23 @@ pub struct Touched {
 /// Objects of one kind.
 type Objects = HashMap<ObjectKey, (Object, Origin)>;
 
+/// What a Route or a DomainMapping makes.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    /// As if it were an object.
+    pub ingress: Arc<Ingress>,
+    /// Where the Route or the DomainMapping was read.
+    pub origin: Origin,
+    /// Whether it goes before the KIngress that Serving has made.
+    pub first: bool,
+}
+
 /// All objects, by kind and key.
 #[derive(Debug, Default)]
 pub struct Store {
     objects: [Objects; Kind::COUNT],
     /// What Routes and DomainMappings without a KIngress of their own make.
-    derived: HashMap<ObjectKey, (Arc<Ingress>, Origin)>,
+    derived: HashMap<ObjectKey, Derived>,
     private_of: HashMap<ObjectKey, ObjectKey>,
     slices_of: Index,
     revisions_of: Index,
@@ -90,8 +101,8 @@ impl Store {
         }
     }
 
-    /// What a Route or a DomainMapping makes from now on; a KIngress of its name goes first.
-    pub fn derive(&mut self, key: &ObjectKey, derived: Option<(Arc<Ingress>, Origin)>, touched: &mut Touched) {
+    /// What a Route or a DomainMapping makes from now on; a KIngress that somebody has written goes first.
+    pub fn derive(&mut self, key: &ObjectKey, derived: Option<Derived>, touched: &mut Touched) {
         let old = self.ingress(key).map(|(old, _)| Arc::clone(old));
         match derived {
             Some(new) => drop(self.derived.insert(key.clone(), new)),

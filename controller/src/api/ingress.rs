@@ -12,6 +12,7 @@ use std::sync::Arc;
 use net_pingora_routing::{ACME_CHALLENGE, ObjectKey};
 use serde::{Deserialize, Serialize};
 
+use super::route::{MAPPING_LABEL, ROUTE_LABEL};
 use super::{Fields, IntOrString, ObjectMeta};
 
 pub use self::hash::hash;
@@ -158,6 +159,11 @@ impl Split {
 }
 
 impl Ingress {
+    /// Whether Serving has made it of a Route or of a DomainMapping.
+    pub fn is_made_by_serving(&self) -> bool {
+        [ROUTE_LABEL, MAPPING_LABEL].iter().any(|label| self.metadata.labels.get(label).is_some())
+    }
+
     /// All paths with their index and that of their rule.
     pub fn paths(&self) -> impl Iterator<Item = (usize, usize, &HttpPath)> {
         self.spec.rules.iter().enumerate().flat_map(|(rule, content)| {

@@ -53,6 +53,13 @@ pub struct Container {
     pub ports: Vec<ContainerPort>,
 }
 
+impl Container {
+    /// A container of which no more is known than that it speaks HTTP/2.
+    pub fn http2() -> Self {
+        Self { ports: vec![ContainerPort { name: "h2c".to_owned() }], ..Self::default() }
+    }
+}
+
 /// A port of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -16,6 +16,9 @@ pub const SERVICE_LABEL: &str = "serving.knative.dev/service";
 /// The label with the name of the Route that a placeholder Service or a KIngress was made for.
 pub const ROUTE_LABEL: &str = "serving.knative.dev/route";
 
+/// The label of a KIngress that was made for a DomainMapping.
+pub const MAPPING_LABEL: &str = "serving.knative.dev/domainMappingUID";
+
 /// The label that makes a Route, or one target of it by its placeholder Service, cluster-local.
 pub const VISIBILITY_LABEL: &str = "networking.knative.dev/visibility";
 

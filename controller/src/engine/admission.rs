@@ -56,10 +56,8 @@ impl Engine {
     /// The latest version of the object cannot be used.
     fn reject(&mut self, id: &ObjectId, origin: &Origin, faults: Vec<FieldFault>, batch: &mut Batch) {
         batch.applied.faults.extend(faults.iter().map(|fault| Fault::of(id, origin, fault.clone())));
-        if id.kind == Kind::Ingress {
-            batch.applied.affected.insert(id.key.clone());
-        }
         if is_answered(id.kind) {
+            batch.applied.affected.insert(id.key.clone());
             self.rejected.insert(id.clone(), faults);
         }
     }

@@ -11,9 +11,9 @@ use crate::store::Touched;
 use crate::trust::CONFIG_NETWORK;
 
 /// Domains, and which Routes get which.
-const CONFIG_DOMAIN: &str = "config-domain";
+pub(crate) const CONFIG_DOMAIN: &str = "config-domain";
 /// Features of Serving that are not on for everybody.
-const CONFIG_FEATURES: &str = "config-features";
+pub(crate) const CONFIG_FEATURES: &str = "config-features";
 
 impl Engine {
     /// Reads again what changed; what is wrong is told, and the last good value stays.

@@ -133,6 +133,11 @@ pub(super) fn loaded_splits(ingress: &Ingress) -> impl Iterator<Item = &Split> {
 }
 
 fn problem(trouble: Trouble, faults: &[FieldFault]) -> Problem {
+    Problem { trouble, message: told(faults) }
+}
+
+/// Faults for people, on one line.
+pub(super) fn told(faults: &[FieldFault]) -> String {
     let mut message = String::new();
     for fault in faults.iter().take(NAMED) {
         let separator = if message.is_empty() { "" } else { ". " };
@@ -143,5 +148,5 @@ fn problem(trouble: Trouble, faults: &[FieldFault]) -> Problem {
     if faults.len() > NAMED {
         let _ = write!(message, ". And {} more", faults.len() - NAMED);
     }
-    Problem { trouble, message: message.split(char::is_control).collect::<Vec<_>>().join(" ") }
+    message.split(char::is_control).collect::<Vec<_>>().join(" ")
 }

@@ -11,17 +11,20 @@ use crate::api::{Ingress, Kind, Object, ObjectId, Route, validate};
 use crate::compile::domain_mapping;
 use crate::compile::route::naming::{HostOrigin, Named};
 use crate::compile::route::revisions::Followed;
-use crate::compile::route::rollout::Rollout;
+use crate::compile::route::rollout::{ROLLOUT_ANNOTATION, Rollout};
+use crate::compile::route::targets::Target;
 use crate::compile::route::{self, Before, Compiled, Naming, Refusal, World};
 use crate::fault::{Fault, Origin, one_line};
 use crate::few::Few;
-use crate::store::Touched;
+use crate::store::{Derived, Touched};
 
 /// All Routes and DomainMappings, as far as they are not in the store.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     /// Whether they are served at all.
-    pub(super) enabled: bool,
+    enabled: bool,
+    /// Whether that has changed since the last batch.
+    switched: bool,
     /// The ConfigMaps.
     pub(super) naming: Naming,
     known: BTreeMap<ObjectKey, Known>,
@@ -38,6 +41,8 @@ struct Known {
     refusal: Option<Refusal>,
     /// The revisions that its Configurations have led to.
     followed: Followed,
+    /// Its targets, once it is served.
+    targets: Vec<Target>,
     /// Its rollouts, once it is served.
     rollout: Option<Rollout>,
     /// When the next step of a rollout is due.
@@ -56,6 +61,16 @@ impl Routes {
         self.known.values().filter_map(|known| known.next_step).min()
     }
 
+    /// Why the latest version of a Route or a DomainMapping is not served.
+    pub(super) fn refusal(&self, key: &ObjectKey) -> Option<&Refusal> {
+        self.known.get(key)?.refusal.as_ref()
+    }
+
+    /// The targets of what is served of a Route, and the state of its rollouts.
+    pub(super) fn served(&self, key: &ObjectKey) -> (&[Target], Option<&Rollout>) {
+        self.known.get(key).map_or((&[], None), |known| (&known.targets, known.rollout.as_ref()))
+    }
+
     fn rename(&mut self, route: &ObjectKey, named: BTreeSet<ObjectKey>) {
         let known = self.known.entry(route.clone()).or_default();
         for gone in known.named.difference(&named) {
@@ -72,17 +87,66 @@ impl Routes {
         known.named = named;
     }
 
+    fn forget(&mut self, route: &ObjectKey) {
+        self.rename(route, BTreeSet::new());
+        self.known.remove(route);
+    }
+
     fn users_of(&self, named: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
         self.users.get(named).into_iter().flat_map(Few::iter)
     }
 }
 
 impl Engine {
+    /// Serves Routes and DomainMappings from the next batch on, or leaves them to Serving again.
+    pub fn serve_routes(&mut self, enabled: bool) {
+        self.routes.switched |= self.routes.enabled != enabled;
+        self.routes.enabled = enabled;
+    }
+
+    /// The ConfigMaps that decide about hosts.
+    pub(super) fn naming(&self) -> &Naming {
+        &self.routes.naming
+    }
+
+    /// Whether Routes and DomainMappings are served that nobody makes a KIngress of.
+    pub(crate) fn serves_routes(&self) -> bool {
+        self.routes.enabled
+    }
+
+    /// What was made here stays until Serving has written the same, or something newer: its KIngresses may be as
+    /// old as its absence was long.
+    fn hand_back(&mut self, switched: bool, touched: &mut Touched) {
+        let rewritten = touched.ingresses.iter().filter(|key| self.store.written(key).is_some());
+        let mut taken: BTreeSet<_> = rewritten.cloned().collect();
+        if switched {
+            let same = |key: &ObjectKey, made: &Ingress| {
+                self.store.written(key).is_some_and(|(written, _)| written.spec == made.spec)
+            };
+            taken.extend(self.store.derived().filter(|(key, made)| same(key, made)).map(|(key, _)| key.clone()));
+        }
+        let gone = touched.routes.iter().filter(|key| self.store.route(key).is_none());
+        let unmapped = touched.mappings.iter().filter(|key| self.store.domain_mapping(key).is_none());
+        taken.extend(gone.chain(unmapped).cloned());
+        for key in taken {
+            self.routes.forget(&key);
+            if self.store.derived_of(&key).is_some() {
+                self.store.derive(&key, None, touched);
+            }
+        }
+    }
+
+    /// The rollout that Serving has left half done.
+    fn left_rollout(&self, key: &ObjectKey) -> Option<Rollout> {
+        Rollout::parse(self.store.written(key)?.0.metadata.annotations.get(ROLLOUT_ANNOTATION)?)
+    }
+
     /// Makes anew what changed Routes and DomainMappings stand for.
     pub(super) fn refresh_routes(&mut self, touched: &mut Touched, batch: &mut Batch) {
-        let renamed = self.refresh_naming(touched, batch);
+        let switched = std::mem::take(&mut self.routes.switched);
+        let renamed = self.refresh_naming(touched, batch) || switched;
         if !self.routes.enabled {
-            return;
+            return self.hand_back(switched, touched);
         }
         for key in self.dirty_routes(touched, renamed, batch.applied.detected) {
             self.refresh_route(&key, touched, batch);
@@ -119,18 +183,16 @@ impl Engine {
     }
 
     fn refresh_route(&mut self, key: &ObjectKey, touched: &mut Touched, batch: &mut Batch) {
+        batch.applied.affected.insert(key.clone());
         let Some((found, id, origin)) = self.store.route(key) else {
-            self.routes.rename(key, BTreeSet::new());
-            self.routes.known.remove(key);
+            self.routes.forget(key);
             self.store.derive(key, None, touched);
             return;
         };
         let origin = Origin { incumbent: false, ..origin.clone() };
         if let Some(foreign) = self.foreign_route(&found, &id) {
-            if self.store.is_derived(key) || !self.routes.known.contains_key(key) {
-                batch.applied.notices.push(one_line(&foreign));
-            }
-            self.routes.rename(key, BTreeSet::new());
+            batch.applied.notices.push(one_line(&foreign));
+            self.routes.forget(key);
             self.store.derive(key, None, touched);
             return;
         }
@@ -149,7 +211,8 @@ impl Engine {
     fn compile_route(&self, key: &ObjectKey, found: &Route) -> Result<Compiled, Refusal> {
         let none = Known::default();
         let known = self.routes.known.get(key).unwrap_or(&none);
-        let before = Before { followed: &known.followed, rollout: known.rollout.as_ref() };
+        let left = known.rollout.is_none().then(|| self.left_rollout(key)).flatten();
+        let before = Before { followed: &known.followed, rollout: known.rollout.as_ref().or(left.as_ref()) };
         let world = World { store: &self.store, naming: &self.routes.naming, class: &self.class, now: now() };
         let compiled = route::compile(found, world, before)?;
         // What is made of valid objects is valid; an odd name in them must not reach the table.
@@ -179,14 +242,16 @@ impl Engine {
             followed.map(|target| (target.found.configuration.clone(), target.found.revision.to_string())).collect();
         known.next_step = rollout.next_step().map(|step| Instant::now() + until(step));
         known.rollout = Some(rollout);
+        known.targets = targets.listed;
         known.refusal = None;
         self.derive(key, ingress, origin, touched);
     }
 
     /// Serves what was made, unless it is what is served.
     fn derive(&mut self, key: &ObjectKey, ingress: Ingress, origin: Origin, touched: &mut Touched) {
-        if self.store.derived_of(key).is_none_or(|served| *served != ingress) {
-            self.store.derive(key, Some((Arc::new(ingress), origin)), touched);
+        if self.store.derived_of(key).is_none_or(|served| *served.ingress != ingress) {
+            let derived = Derived { ingress: Arc::new(ingress), origin, first: true };
+            self.store.derive(key, Some(derived), touched);
         }
     }
 
@@ -200,6 +265,7 @@ impl Engine {
     }
 
     fn refresh_mapping(&mut self, key: &ObjectKey, touched: &mut Touched, batch: &mut Batch) {
+        batch.applied.affected.insert(key.clone());
         let Some((mapping, origin)) = self.store.domain_mapping(key) else {
             self.routes.known.remove(key);
             self.store.derive(key, None, touched);
@@ -219,7 +285,7 @@ impl Engine {
     }
 
     /// Why a Route is not ours, if it is not.
-    fn foreign_route(&self, found: &Route, id: &ObjectId) -> Option<String> {
+    pub(super) fn foreign_route(&self, found: &Route, id: &ObjectId) -> Option<String> {
         let class = route::class_of(&found.metadata.annotations).filter(|&class| class != self.class)?;
         Some(format!("{} {} is left to its class {class:?}", id.kind, id.key))
     }

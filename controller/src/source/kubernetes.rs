@@ -3,6 +3,7 @@
 mod client;
 #[cfg(test)]
 mod fuzz;
+mod serving;
 mod steps;
 mod watched;
 
@@ -14,11 +15,13 @@ use net_pingora_routing::ObjectKey;
 use tracing::{info, warn};
 
 pub use self::client::{ConnectError, connect};
-use self::steps::{IngressState, Reading, Step, Steps, kinds, steps};
+pub use self::serving::RoutesMode;
+use self::serving::Serving;
+use self::steps::{IngressState, Reading, Step, Steps, kinds, route_kinds, route_steps, steps};
 use crate::api::{Kind, ObjectId};
 use crate::engine::Engine;
 use crate::fault::Origin;
-use crate::status::Seen;
+use crate::status::{Seen, SourceSeen};
 use crate::store::ObjectChange;
 
 /// Steps that are taken together at most.
@@ -46,27 +49,67 @@ pub struct Intake {
     /// KIngress objects of our class as the API server has them; `None` for those that are gone or
     /// of another class now.
     pub seen: Vec<(ObjectKey, Option<Seen>)>,
+    /// Routes and DomainMappings as the API server has them; `None` for those that are gone.
+    pub sources: Vec<(ObjectId, Option<SourceSeen>)>,
+    /// Whether Routes are to be served from now on that Serving makes no KIngress of.
+    pub routes: Option<bool>,
+}
+
+/// What is watched, and for what.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// The class of KIngress objects that are ours.
+    pub class: String,
+    /// Where Knative's ConfigMaps and the Leases of its controllers are.
+    pub system_namespace: String,
+    /// Whether requests are held here, for which Revisions are watched.
+    pub holds: bool,
+    /// Who makes KIngresses of Routes.
+    pub routes: RoutesMode,
 }
 
 /// The objects of a cluster, as they change.
 pub struct Cluster {
+    client: Client,
+    settings: ClusterSettings,
     steps: Steps,
     phases: BTreeMap<Kind, Phase>,
     failing: BTreeSet<Kind>,
-    class: String,
+    /// Who is there to make KIngresses of Routes, as far as it matters and is known.
+    serving: Option<Serving>,
+    /// Whether the engine knows that it is to serve Routes.
+    told: bool,
 }
 
 impl Cluster {
     /// Watches the cluster for KIngress objects of a class; nothing is sent before [`Cluster::read`].
-    ///
-    /// `system_namespace` is where Knative's ConfigMaps are; who `holds` requests watches Revisions as well.
-    pub fn new(client: &Client, class: &str, system_namespace: &str, holds: bool) -> Self {
-        Self {
-            steps: steps(client, system_namespace, holds),
-            phases: kinds(holds).map(|kind| (kind, Phase::default())).collect(),
-            failing: BTreeSet::new(),
-            class: class.to_owned(),
+    pub fn new(client: Client, settings: ClusterSettings) -> Self {
+        let ClusterSettings { system_namespace, holds, routes, .. } = &settings;
+        let mut steps = steps(&client, system_namespace, *holds);
+        let phases = kinds(*holds).map(|kind| (kind, Phase::default())).collect();
+        let serving = match routes {
+            RoutesMode::Auto => {
+                steps.push(serving::watch(&client, system_namespace));
+                None
+            }
+            RoutesMode::Always => Some(Serving::Absent),
+            RoutesMode::Never => Some(Serving::NotInstalled),
+        };
+        let failing = BTreeSet::new();
+        let mut cluster = Self { client, settings, steps, phases, failing, serving, told: false };
+        if serving == Some(Serving::Absent) {
+            cluster.watch_routes();
         }
+        cluster
+    }
+
+    /// From now on the kinds are watched that Serving makes KIngresses of.
+    fn watch_routes(&mut self) {
+        if self.phases.contains_key(&Kind::Route) {
+            return;
+        }
+        self.steps.extend(route_steps(&self.client, self.settings.holds));
+        self.phases.extend(route_kinds(self.settings.holds).map(|kind| (kind, Phase::default())));
     }
 
     /// Reads all objects of all kinds, however long the API server takes to answer.
@@ -76,6 +119,7 @@ impl Cluster {
             let Some(step) = self.steps.next().await else { break };
             self.take(step, engine, &mut intake);
         }
+        self.settle(&mut intake);
         intake
     }
 
@@ -87,11 +131,34 @@ impl Cluster {
         for step in steps {
             self.take(step, engine, &mut intake);
         }
+        self.settle(&mut intake);
         intake
     }
 
     fn is_complete(&self) -> bool {
-        self.phases.values().all(|phase| matches!(phase, Phase::Watching))
+        self.serving.is_some()
+            && self.phases.values().all(|phase| matches!(phase, Phase::Watching | Phase::Relisting { .. }))
+    }
+
+    /// Who serves Routes, once all that they depend on is known.
+    fn settle(&mut self, intake: &mut Intake) {
+        let wanted = self.serving == Some(Serving::Absent) && self.is_complete();
+        let ended = self.serving != Some(Serving::Absent);
+        if (wanted && !self.told) || (ended && self.told) {
+            self.told = wanted;
+            intake.routes = Some(wanted);
+        }
+    }
+
+    fn serving(&mut self, serving: Serving) {
+        match (self.serving.replace(serving), serving) {
+            (Some(_), Serving::Alive) => info!("Serving's controllers are back; Routes are left to them"),
+            (_, Serving::Alive | Serving::NotInstalled) => {}
+            (_, Serving::Absent) => {
+                info!("no controller of Serving's is there; Routes are served without");
+                self.watch_routes();
+            }
+        }
     }
 
     fn take(&mut self, step: Step, engine: &Engine, intake: &mut Intake) {
@@ -114,6 +181,7 @@ impl Cluster {
                     warn!(%kind, %error, "the watch fails and is tried again; what is known stays in effect");
                 }
             }
+            Step::Serving(serving) => self.serving(serving),
         }
     }
 
@@ -150,11 +218,14 @@ impl Cluster {
 
     /// A new version; what is kept of it may be the same as before.
     fn changed(&self, reading: Reading, engine: &Engine, intake: &mut Intake) {
-        let Reading { id, content, ingress } = reading;
+        let Reading { id, content, ingress, status } = reading;
         let mut origin = Origin::default();
+        if let Some(status) = status {
+            intake.sources.push((id.clone(), Some(status)));
+        }
         if let Some(IngressState { class, seen }) = ingress {
             // Byte for byte, as knative.dev/networking's class filter has it; foreign objects are not kept.
-            if class.as_deref() != Some(&self.class) {
+            if class.as_deref() != Some(&self.settings.class) {
                 if engine.knows(&id) {
                     gone(id, intake);
                 }
@@ -173,13 +244,18 @@ impl Cluster {
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cluster").field("phases", &self.phases).field("class", &self.class).finish_non_exhaustive()
+        f.debug_struct("Cluster")
+            .field("phases", &self.phases)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
 fn gone(id: ObjectId, intake: &mut Intake) {
-    if id.kind == Kind::Ingress {
-        intake.seen.push((id.key.clone(), None));
+    match id.kind {
+        Kind::Ingress => intake.seen.push((id.key.clone(), None)),
+        Kind::Route | Kind::DomainMapping => intake.sources.push((id.clone(), None)),
+        _ => {}
     }
     intake.changes.push(ObjectChange::Remove(id));
 }

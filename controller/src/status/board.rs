@@ -9,6 +9,7 @@ use net_pingora_routing::ObjectKey;
 use super::desired::{Addresses, Progress, desired};
 use super::seen::{Release, Seen, Status};
 use super::writer::{Work, Write};
+use crate::api::{Kind, id};
 use crate::engine::Engine;
 
 /// How long a KIngress may be on its way before its status says so: most are ready sooner, and
@@ -176,7 +177,7 @@ impl Board {
             if self.leading.is_some()
                 && let Some(write) = self.look_at(&key, engine, now)
             {
-                return Some(Work { key, write });
+                return Some(Work { id: id(Kind::Ingress, &key), write });
             }
         }
         None
@@ -184,6 +185,11 @@ impl Board {
 
     fn look_at(&mut self, key: &ObjectKey, engine: &Engine, now: Instant) -> Option<Write> {
         let entry = self.entries.get(key).filter(|entry| !entry.writing)?;
+        if entry.release.is_none() && engine.store().is_derived(key) {
+            // Its Route is served in its place, and is told so.
+            self.open.remove(key);
+            return None;
+        }
         let Version { uid, generation } = entry.version.clone();
         if let Some(release) = &entry.release {
             let write = Write::Release { uid, release: (**release).clone() };
@@ -191,7 +197,7 @@ impl Board {
             return Some(write);
         }
         let (since, settled) = (entry.since, entry.status.is_none());
-        let progress = self.progress(key, entry, engine, now);
+        let progress = self.progress(key, &entry.version, entry.since, engine, now);
         if progress == Progress::Ready || (settled && !progress.is_failure()) {
             self.open.remove(key);
         } else {
@@ -201,7 +207,7 @@ impl Board {
             return None;
         }
         if matches!(progress, Progress::Waiting(_)) {
-            self.later.insert((self.patience_ends(entry), key.clone()));
+            self.later.insert((self.patience_ends(since), key.clone()));
         }
         if progress != Progress::Ready && !progress.is_failure() && now < since + QUIET {
             self.later.insert((since + QUIET, key.clone()));
@@ -218,7 +224,15 @@ impl Board {
         Some(Write::Status { uid, status: Box::new(status) })
     }
 
-    fn progress(&self, key: &ObjectKey, entry: &Entry, engine: &Engine, now: Instant) -> Progress {
+    /// How far a version is that is known since then.
+    pub(super) fn progress(
+        &self,
+        key: &ObjectKey,
+        version: &Version,
+        since: Instant,
+        engine: &Engine,
+        now: Instant,
+    ) -> Progress {
         if let Err(problem) = engine.outcome(key) {
             return Progress::Stuck(problem);
         }
@@ -227,18 +241,22 @@ impl Board {
             return Progress::Waiting(format!("no endpoint of Service {service} is ready; see the gateway's pods"));
         }
         let others = self.required.iter().filter(|replica| *replica != name);
-        let missing: Vec<_> =
-            others.filter(|replica| !self.is_served_by(replica, key, &entry.version)).cloned().collect();
-        if missing.is_empty() || now >= self.patience_ends(entry) {
+        let missing: Vec<_> = others.filter(|replica| !self.is_served_by(replica, key, version)).cloned().collect();
+        if missing.is_empty() || now >= self.patience_ends(since) {
             return Progress::Ready;
         }
         Progress::Waiting(format!("not yet served by: {}", missing.join(", ")))
     }
 
     /// When replicas that do not answer block this version no more.
-    fn patience_ends(&self, entry: &Entry) -> Instant {
+    pub(super) fn patience_ends(&self, since: Instant) -> Instant {
         // A new leader gives them the time to find it.
-        self.leading.map_or(entry.since, |leading| leading.max(entry.since)) + self.settings.replica_timeout
+        self.leading.map_or(since, |leading| leading.max(since)) + self.settings.replica_timeout
+    }
+
+    /// Whether this replica is the leader.
+    pub(super) fn leads(&self) -> bool {
+        self.leading.is_some()
     }
 
     fn is_served_by(&self, replica: &str, key: &ObjectKey, version: &Version) -> bool {

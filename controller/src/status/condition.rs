@@ -56,13 +56,24 @@ impl Condition {
         Self { truth: Truth::True, ..Self::default() }
     }
 
+    /// It holds, and this is why.
+    pub(super) fn noted(reason: &str, message: &str) -> Self {
+        Self { truth: Truth::True, reason: reason.into(), message: message.into(), since: None }
+    }
+
+    /// The condition of a kind among those somebody wrote; unknown if it is not there.
+    pub(super) fn find(conditions: &Value, kind: &str) -> Self {
+        let mut all = conditions.as_array().into_iter().flatten();
+        all.find(|value| value.get("type").and_then(Value::as_str) == Some(kind)).map(Self::read).unwrap_or_default()
+    }
+
     /// It does not hold.
     pub fn fails(truth: Truth, reason: &str, message: &str) -> Self {
         Self { truth, reason: reason.into(), message: message.into(), since: None }
     }
 
     /// With the time since when it is so: that of `previous` if nothing but the time differs.
-    fn since(mut self, previous: &Self, now: SystemTime) -> Self {
+    pub(super) fn since(mut self, previous: &Self, now: SystemTime) -> Self {
         let same = (self.truth, &self.reason, &self.message) == (previous.truth, &previous.reason, &previous.message);
         self.since = previous.since.filter(|_| same).or(Some(now));
         self
@@ -78,7 +89,7 @@ impl Condition {
         }
     }
 
-    fn json(&self, kind: &str) -> Value {
+    pub(super) fn json(&self, kind: &str) -> Value {
         let since = humantime::format_rfc3339_seconds(self.since.unwrap_or(SystemTime::UNIX_EPOCH));
         let mut json = json!({"type": kind, "status": self.truth.as_str(), "lastTransitionTime": since.to_string()});
         for (field, text) in [("reason", &self.reason), ("message", &self.message)] {
@@ -116,11 +127,7 @@ impl Conditions {
 
     /// Reads what somebody wrote; what is absent is unknown.
     pub(super) fn read(conditions: &Value) -> Self {
-        let of = |kind: &str| {
-            let all = conditions.as_array().into_iter().flatten();
-            let mut found = all.filter(|value| value.get("type").and_then(Value::as_str) == Some(kind));
-            found.next().map(Condition::read).unwrap_or_default()
-        };
+        let of = |kind: &str| Condition::find(conditions, kind);
         Self { load_balancer: of("LoadBalancerReady"), network: of("NetworkConfigured"), ready: of("Ready") }
     }
 

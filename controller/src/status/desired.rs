@@ -40,13 +40,13 @@ impl Progress {
 
 /// Which condition tells of the trouble.
 #[derive(Clone, Copy, PartialEq)]
-enum Where {
+pub(super) enum Where {
     Network,
     LoadBalancer,
 }
 
 /// The one table from trouble to condition, status and reason.
-fn verdict(trouble: Trouble) -> (Where, Truth, &'static str) {
+pub(super) fn verdict(trouble: Trouble) -> (Where, Truth, &'static str) {
     match trouble {
         Trouble::Invalid => (Where::Network, Truth::False, "InvalidIngress"),
         Trouble::Unprotected => (Where::Network, Truth::False, "AuthorizationNotSupported"),

@@ -10,11 +10,12 @@ use kube::Client;
 use kube::api::{Patch, PatchParams, Request};
 use net_pingora_routing::ObjectKey;
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::seen::{Release, Status};
+use crate::api::{Kind, ObjectId};
 
 /// Writes on their way at once.
 const AT_ONCE: usize = 16;
@@ -24,6 +25,13 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// One write.
 #[derive(Clone, Debug)]
 pub enum Write {
+    /// The status of a Route or a DomainMapping.
+    Source {
+        /// Which object of that name.
+        uid: Arc<str>,
+        /// What it is to be.
+        status: Value,
+    },
     /// The status of a KIngress.
     Status {
         /// Which object of that name.
@@ -43,8 +51,8 @@ pub enum Write {
 /// A write and the object it is for.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// Which KIngress.
-    pub key: ObjectKey,
+    /// Which object.
+    pub id: ObjectId,
     /// What to write.
     pub write: Write,
 }
@@ -52,7 +60,7 @@ pub struct Work {
 /// The writes that are on their way.
 pub struct Writer {
     client: Client,
-    running: FuturesUnordered<BoxFuture<'static, (ObjectKey, bool)>>,
+    running: FuturesUnordered<BoxFuture<'static, (ObjectId, bool)>>,
 }
 
 impl Writer {
@@ -73,14 +81,14 @@ impl Writer {
             let written = timeout(DEADLINE, write(client, &work)).await;
             let written = written.unwrap_or_else(|_| Err("no answer in time".to_owned()));
             if let Err(error) = &written {
-                warn!(ingress = %work.key, error, "the status could not be written and is tried again");
+                warn!(kind = %work.id.kind, object = %work.id.key, error, "the status could not be written and is tried again");
             }
-            (work.key, written.is_ok())
+            (work.id, written.is_ok())
         }));
     }
 
     /// The next write that has ended, and whether it succeeded; never when there is none.
-    pub async fn ended(&mut self) -> (ObjectKey, bool) {
+    pub async fn ended(&mut self) -> (ObjectId, bool) {
         match self.running.next().await {
             Some(ended) => ended,
             None => std::future::pending().await,
@@ -96,10 +104,18 @@ impl std::fmt::Debug for Writer {
 
 /// Writes; an object that is gone needs no write any more, and one made anew is refused by its uid.
 async fn write(client: Client, work: &Work) -> Result<(), String> {
-    let ObjectKey { namespace, name } = &work.key;
-    let api = Request::new(format!("/apis/networking.internal.knative.dev/v1alpha1/namespaces/{namespace}/ingresses"));
+    let ObjectKey { namespace, name } = &work.id.key;
+    let api = Request::new(match work.id.kind {
+        Kind::Route => format!("/apis/serving.knative.dev/v1/namespaces/{namespace}/routes"),
+        Kind::DomainMapping => format!("/apis/serving.knative.dev/v1beta1/namespaces/{namespace}/domainmappings"),
+        _ => format!("/apis/networking.internal.knative.dev/v1alpha1/namespaces/{namespace}/ingresses"),
+    });
     let parameters = PatchParams::default();
     let request = match &work.write {
+        Write::Source { uid, status } => {
+            let patch = json!({"metadata": {"uid": uid}, "status": status});
+            api.patch_subresource("status", name, &parameters, &Patch::Merge(patch))
+        }
         Write::Status { uid, status } => {
             let patch = json!({"metadata": {"uid": uid}, "status": status.json()});
             api.patch_subresource("status", name, &parameters, &Patch::Merge(patch))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
 
-use super::{Store, as_config_map, as_service, configuration_of, route_of};
+use super::{Derived, Store, as_config_map, as_service, configuration_of, route_of};
 use crate::api::{
     ClusterDomainClaim, ConfigMap, Configuration, DomainMapping, EndpointSlice, Endpoints, Ingress, Kind, Object,
     ObjectId, Revision, Route, Secret, Service,
@@ -46,25 +46,33 @@ impl Store {
 
     /// A KIngress, or what a Route or a DomainMapping makes where there is none, and where it was read.
     pub fn ingress(&self, key: &ObjectKey) -> Option<(&Arc<Ingress>, &Origin)> {
-        match self.get(Kind::Ingress, key) {
-            Some((Object::Ingress(ingress), origin)) => Some((ingress, origin)),
-            _ => self.derived.get(key).map(|(ingress, origin)| (ingress, origin)),
+        if self.is_derived(key) {
+            return self.derived.get(key).map(|derived| (&derived.ingress, &derived.origin));
         }
+        self.written(key)
+    }
+
+    /// A KIngress that is an object of its own.
+    pub fn written(&self, key: &ObjectKey) -> Option<(&Arc<Ingress>, &Origin)> {
+        let (Object::Ingress(ingress), origin) = self.get(Kind::Ingress, key)? else { return None };
+        Some((ingress, origin))
     }
 
     /// Whether a KIngress is made by a Route or a DomainMapping, in place of an object.
     pub fn is_derived(&self, key: &ObjectKey) -> bool {
-        self.get(Kind::Ingress, key).is_none() && self.derived.contains_key(key)
+        self.derived.get(key).is_some_and(|derived| {
+            self.written(key).is_none_or(|(written, _)| derived.first && written.is_made_by_serving())
+        })
     }
 
     /// What a Route or a DomainMapping makes, whether or not there is a KIngress of its name.
-    pub fn derived_of(&self, key: &ObjectKey) -> Option<&Ingress> {
-        self.derived.get(key).map(|(ingress, _)| &**ingress)
+    pub fn derived_of(&self, key: &ObjectKey) -> Option<&Derived> {
+        self.derived.get(key)
     }
 
     /// What all Routes and DomainMappings make.
     pub fn derived(&self) -> impl Iterator<Item = (&ObjectKey, &Ingress)> {
-        self.derived.iter().map(|(key, (ingress, _))| (key, &**ingress))
+        self.derived.iter().map(|(key, derived)| (key, &*derived.ingress))
     }
 
     /// A Service.

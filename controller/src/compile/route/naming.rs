@@ -51,6 +51,17 @@ pub(crate) struct Hosts {
     pub(crate) external: Option<String>,
 }
 
+impl Hosts {
+    /// The one that is told to users, and who reaches it.
+    pub(crate) fn shown(&self) -> (&str, Audience) {
+        match &self.external {
+            Some(host) => (host, Audience::External),
+            // The full name is the last: it begins with the others.
+            None => (self.local.last().map_or("", String::as_str), Audience::ClusterLocal),
+        }
+    }
+}
+
 /// What made a host of a Route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostOrigin {

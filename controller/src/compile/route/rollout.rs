@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::targets::Targets;
 
+/// The annotation of a KIngress with the state of its Route's rollouts.
+pub(crate) const ROLLOUT_ANNOTATION: &str = "networking.internal.knative.dev/rollout";
+
 /// Nanoseconds of a second.
 const SECOND: f64 = 1e9;
 
@@ -100,8 +103,13 @@ impl Rollout {
         self.configurations.iter().all(|one| one.revisions.len() < 2)
     }
 
+    /// The state that an annotation has, if it makes sense.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(Self::is_valid)
+    }
+
     /// Whether the shares make sense; what does not is no state to go on from.
-    pub(crate) fn is_valid(&self) -> bool {
+    fn is_valid(&self) -> bool {
         self.configurations.iter().all(|one| {
             let sum = one.revisions.iter().fold(0_i64, |sum, revision| sum.saturating_add(revision.percent));
             let shares = one.revisions.iter().all(|revision| (0..=100).contains(&revision.percent));

@@ -10,10 +10,14 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use serde_json::Value;
 
+use super::serving::Serving;
 use super::watched::{Read, Watched};
 use crate::api::ingress::CLASS_ANNOTATION;
-use crate::api::{ConfigMap, EndpointSlice, FieldFault, Ingress, Kind, Object, ObjectId, Revision, Secret, Service};
-use crate::status::Seen;
+use crate::api::{
+    ClusterDomainClaim, ConfigMap, Configuration, DomainMapping, EndpointSlice, FieldFault, Ingress, Kind,
+    KnativeService, Object, ObjectId, Revision, Route, Secret, Service,
+};
+use crate::status::{Seen, SourceSeen};
 
 /// Objects of a page of a list; a page is in memory as a whole.
 const PAGE: u32 = 200;
@@ -32,6 +36,8 @@ pub(super) enum Step {
     Gone(ObjectId),
     /// The watch has failed; it goes on by itself.
     Failed(Kind, watcher::Error),
+    /// Serving's controllers are there, or are there no more.
+    Serving(Serving),
 }
 
 /// One version of an object.
@@ -42,6 +48,8 @@ pub(super) struct Reading {
     pub(super) content: Result<Object, FieldFault>,
     /// What else is known of a KIngress.
     pub(super) ingress: Option<IngressState>,
+    /// The status of a Route or a DomainMapping.
+    pub(super) status: Option<SourceSeen>,
 }
 
 /// What of a KIngress its content does not keep.
@@ -87,6 +95,28 @@ pub(super) fn kinds(holds: bool) -> impl Iterator<Item = Kind> {
     always.into_iter().chain(holds.then_some(Kind::Revision))
 }
 
+/// The kinds that Serving's controllers make KIngresses of.
+pub(super) fn route_steps(client: &Client, holds: bool) -> impl Iterator<Item = BoxStream<'static, Step>> {
+    let all = watcher::Config::default;
+    // Who holds requests watches them already.
+    let revisions = (!holds).then(|| steps_of::<Revision>(Api::all(client.clone()), all()));
+    let others = [
+        steps_of::<Route>(Api::all(client.clone()), all()),
+        steps_of::<KnativeService>(Api::all(client.clone()), all()),
+        steps_of::<Configuration>(Api::all(client.clone()), all()),
+        steps_of::<DomainMapping>(Api::all(client.clone()), all()),
+        steps_of::<ClusterDomainClaim>(Api::all(client.clone()), all()),
+    ];
+    others.into_iter().chain(revisions)
+}
+
+/// The kinds of [`route_steps`].
+pub(super) fn route_kinds(holds: bool) -> impl Iterator<Item = Kind> {
+    let others =
+        [Kind::Route, Kind::KnativeService, Kind::Configuration, Kind::DomainMapping, Kind::ClusterDomainClaim];
+    others.into_iter().chain((!holds).then_some(Kind::Revision))
+}
+
 fn steps_of<T: Watched>(api: Api<Read<T>>, config: watcher::Config) -> BoxStream<'static, Step> {
     let step = |event| match event {
         Ok(Event::Init) => Step::Listing(T::KIND),
@@ -103,7 +133,9 @@ fn steps_of<T: Watched>(api: Api<Read<T>>, config: watcher::Config) -> BoxStream
 pub(super) fn reading<T: Watched>(read: Read<T>) -> Reading {
     let ingress = (T::KIND == Kind::Ingress).then(|| IngressState::read(read.value()));
     let unreadable = |(field, problem)| FieldFault::new(field, problem, "write it as the kind's reference has it");
-    Reading { id: read.id(), content: read.content().map_err(unreadable), ingress }
+    let is_source = matches!(T::KIND, Kind::Route | Kind::DomainMapping);
+    let status = is_source.then(|| SourceSeen::read(read.value()));
+    Reading { id: read.id(), content: read.content().map_err(unreadable), ingress, status }
 }
 
 /// Doubling pauses from 100 to 500 ms between attempts: a change is in effect within two seconds of

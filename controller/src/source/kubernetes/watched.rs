@@ -13,10 +13,15 @@ use serde_json::Value;
 
 use crate::api::core::{REVISION_LABEL, SERVICE_NAME_LABEL, SERVICE_TYPE_LABEL};
 use crate::api::ingress::CLASS_ANNOTATION;
+use crate::api::revision::{CONFIGURATION_LABEL, Container, GENERATION_LABEL};
+use crate::api::route::{MAPPING_LABEL, ROUTE_LABEL, SERVICE_LABEL, VISIBILITY_LABEL};
 use crate::api::{
-    ConfigMap, EndpointSlice, Fields, Ingress, Kind, Object, ObjectId, ObjectMeta, Revision, Secret, Service,
+    ClusterDomainClaim, ConfigMap, Configuration, DomainMapping, EndpointSlice, Fields, Ingress, Kind, KnativeService,
+    Object, ObjectId, ObjectMeta, Revision, Route, Secret, Service,
 };
+use crate::compile::route::rollout::{ROLLOUT_ANNOTATION, Rollout};
 use crate::configure::CONFIG_PINGORA;
+use crate::engine::{CONFIG_DOMAIN, CONFIG_FEATURES};
 use crate::trust::{CLIENT_AUTHORITIES_LABEL, CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
 
 /// Labels of ConfigMaps whose values are authorities.
@@ -124,10 +129,44 @@ impl<T: Watched> kube::Resource for Read<T> {
     }
 }
 
+/// Watched kinds of which everything that is read is also kept.
+macro_rules! watched_whole {
+    ($($kind:ident, $group:literal, $version:literal, $plural:literal;)*) => {$(
+        impl Watched for $kind {
+            const KIND: Kind = Kind::$kind;
+            const API: (&'static str, &'static str, &'static str) = ($group, $version, $plural);
+
+            fn trim(&mut self) {}
+
+            fn into_object(self) -> Object {
+                Object::$kind(Arc::new(self))
+            }
+        }
+    )*};
+}
+
+watched_whole! {
+    Route, "serving.knative.dev", "v1", "routes";
+    KnativeService, "serving.knative.dev", "v1", "services";
+    Configuration, "serving.knative.dev", "v1", "configurations";
+    DomainMapping, "serving.knative.dev", "v1beta1", "domainmappings";
+    ClusterDomainClaim, "networking.internal.knative.dev", "v1alpha1", "clusterdomainclaims";
+}
+
 /// Keeps the one annotation and the one label that are read.
 fn trim(metadata: &mut ObjectMeta) {
     metadata.annotations.keep_only(CLASS_ANNOTATION);
     metadata.labels.keep_only(SERVICE_NAME_LABEL);
+}
+
+impl Ingress {
+    /// A rollout that has ended is of no use to who takes over.
+    fn keep_rollout(&mut self) {
+        let text = self.metadata.annotations.get(ROLLOUT_ANNOTATION).unwrap_or_default();
+        if Rollout::parse(text).is_none_or(|rollout| rollout.is_done()) {
+            self.metadata.annotations.keep_only(CLASS_ANNOTATION);
+        }
+    }
 }
 
 impl Watched for Ingress {
@@ -136,7 +175,9 @@ impl Watched for Ingress {
         ("networking.internal.knative.dev", "v1alpha1", "ingresses");
 
     fn trim(&mut self) {
-        trim(&mut self.metadata);
+        self.keep_rollout();
+        self.metadata.annotations.retain(&[CLASS_ANNOTATION, ROLLOUT_ANNOTATION]);
+        self.metadata.labels.retain(&[ROUTE_LABEL, MAPPING_LABEL]);
     }
 
     fn into_object(self) -> Object {
@@ -150,8 +191,10 @@ impl Watched for Service {
 
     fn trim(&mut self) {
         // Of a revision's two Services the private one is asked for its revision.
-        let kept: &[&str] = if self.revision().is_some() { &[SERVICE_TYPE_LABEL, REVISION_LABEL] } else { &[] };
-        self.metadata.labels.retain(kept);
+        let of_revision: &[&str] = &[SERVICE_TYPE_LABEL, REVISION_LABEL];
+        // A placeholder is asked for its Route, and who may see it.
+        let others: &[&str] = &[ROUTE_LABEL, VISIBILITY_LABEL];
+        self.metadata.labels.retain(if self.revision().is_some() { of_revision } else { others });
         self.metadata.annotations = Fields::default();
         unversioned(&mut self.metadata);
         if !self.spec.is_external_name() {
@@ -196,7 +239,9 @@ impl Watched for ConfigMap {
 
     fn trim(&mut self) {
         let is_bundle = AUTHORITIES.iter().any(|label| self.metadata.labels.get(label).is_some());
-        if !is_bundle && ![CONFIG_NETWORK, CONFIG_PINGORA].contains(&&*self.metadata.name) {
+        if !is_bundle
+            && ![CONFIG_NETWORK, CONFIG_PINGORA, CONFIG_DOMAIN, CONFIG_FEATURES].contains(&&*self.metadata.name)
+        {
             self.data.clear();
         }
         self.metadata.annotations = Fields::default();
@@ -217,9 +262,14 @@ impl Watched for Revision {
     const API: (&'static str, &'static str, &'static str) = ("serving.knative.dev", "v1", "revisions");
 
     fn trim(&mut self) {
-        trim_unversioned(&mut self.metadata);
+        self.metadata.annotations = Fields::default();
+        self.metadata.labels.retain(&[CONFIGURATION_LABEL, GENERATION_LABEL, SERVICE_LABEL]);
+        self.metadata.uid = Arc::default();
+        self.status.conditions.retain(|condition| condition.kind == "Ready");
         if self.queue_proxy_knows() {
-            self.spec.containers = Vec::new();
+            // All that is left to know is which protocol it speaks.
+            let http2 = self.is_http2();
+            self.spec.containers = if http2 { vec![Container::http2()] } else { Vec::new() };
         }
     }
 

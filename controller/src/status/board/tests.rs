@@ -55,7 +55,7 @@ impl Fixture {
     fn written(&mut self, after: Duration) -> Option<(Truth, String)> {
         let work = self.board.next(&self.engine, self.start + after)?;
         let Write::Status { status, .. } = work.write else { panic!("{work:?}") };
-        self.board.written(work.key, true, self.start + after);
+        self.board.written(work.id.key, true, self.start + after);
         Some((status.conditions.ready.truth, status.conditions.ready.message.to_string()))
     }
 
@@ -166,7 +166,7 @@ fn a_failed_write_is_tried_again() {
     let mut fixture = Fixture::new(&["me"]);
     let work = fixture.board.next(&fixture.engine, fixture.start).unwrap();
     assert!(fixture.board.next(&fixture.engine, fixture.start).is_none());
-    fixture.board.written(work.key, false, fixture.start);
+    fixture.board.written(work.id.key, false, fixture.start);
     assert_eq!(fixture.written(Duration::ZERO), None);
     assert_eq!(fixture.written(RETRY), Some(ready()));
 }
