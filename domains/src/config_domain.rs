@@ -182,10 +182,8 @@ mod tests {
     #[test]
     fn the_default_that_knative_adds_replaces_a_selector_of_the_same_domain() {
         let labels = map(&[("app", "foo"), ("secret", "yes")]);
-        let entries = [
-            ("foo.com", "selector: {app: foo}"),
-            ("svc.cluster.local", "selector: {app: foo, secret: 'yes'}"),
-        ];
+        let entries =
+            [("foo.com", "selector: {app: foo}"), ("svc.cluster.local", "selector: {app: foo, secret: 'yes'}")];
         assert_eq!(config(&entries).domain_of(&labels), "foo.com");
         let with_default = [entries.as_slice(), &[("default.com", "")]].concat();
         assert_eq!(config(&with_default).domain_of(&labels), "svc.cluster.local");
