@@ -1,6 +1,6 @@
 //! ConfigMap `config-network`.
 
-use crate::{KeyFault, Map, Template, TemplateError, Values};
+use crate::{KeyFault, Map, NO_VALUE, Template, Values};
 
 /// The key with the template of domains.
 pub(crate) const DOMAIN_TEMPLATE: &str = "domain-template";
@@ -82,10 +82,8 @@ impl NetworkConfig {
             certificate_class: keys
                 .text(&["certificate.class", "certificate-class"])
                 .unwrap_or(default.certificate_class),
-            domain_template: keys
-                .template(&["domainTemplate", DOMAIN_TEMPLATE], check_domain)
-                .unwrap_or(default.domain_template),
-            tag_template: keys.template(&["tagTemplate", TAG_TEMPLATE], check_tag).unwrap_or(default.tag_template),
+            domain_template: keys.template(&["domainTemplate", DOMAIN_TEMPLATE], &default.domain_template, try_domain),
+            tag_template: keys.template(&["tagTemplate", TAG_TEMPLATE], &default.tag_template, try_tag),
             default_external_scheme: keys
                 .text(&["defaultExternalScheme", "default-external-scheme"])
                 .unwrap_or(default.default_external_scheme),
@@ -184,46 +182,168 @@ impl<'a> Keys<'a> {
         seconds.unwrap_or_default()
     }
 
-    /// A template that the check can execute.
+    /// A template that a trial can execute.
     fn template(
         &mut self,
         spellings: &[&'static str],
-        check: impl Fn(&Template) -> Result<(), String>,
-    ) -> Option<Template> {
-        let (key, text) = self.newest(spellings)?;
+        default: &Template,
+        trial: impl Fn(&Template) -> Result<(), String>,
+    ) -> Template {
+        let Some((key, text)) = self.newest(spellings) else { return default.clone() };
         let parsed = Template::parse(text.trim()).map_err(|error| error.to_string());
-        match parsed.and_then(|template| check(&template).map(|()| template)) {
-            Ok(template) => Some(template),
-            Err(problem) => {
-                let default = if key == spellings[1] { "" } else { "" };
-                let _ = default;
-                self.fault(key, problem, "write a Go template such as {{.Name}}.{{.Namespace}}.{{.Domain}}");
-                None
-            }
-        }
+        parsed.and_then(|template| trial(&template).map(|()| template)).unwrap_or_else(|problem| {
+            let fix = match problem.contains(NO_VALUE) {
+                true => "write {{index .Annotations \"...\"}} for what a Route may lack".to_owned(),
+                false => format!("write a template of Go such as {}", default.text()),
+            };
+            self.fault(key, problem, fix);
+            default.clone()
+        })
     }
 }
 
-/// Whether a trial gives what can stand as the host of a URL.
-fn check_domain(template: &Template) -> Result<(), String> {
+/// Executes a template of domains as Knative does before it takes it.
+fn try_domain(template: &Template) -> Result<(), String> {
     let none = Map::new();
     let values = Values::Domain { name: "foo", namespace: "bar", domain: "baz.com", annotations: &none, labels: &none };
-    let host = template.execute(&values).map_err(|error: TemplateError| error.to_string())?;
-    check_host(&host).map_err(|problem| format!("gives {host:?} for Route bar/foo and domain baz.com: {problem}"))
+    let host = template.execute(&values).map_err(|error| error.to_string())?;
+    check_host(&host).map_err(|problem| format!("gives {host:?} for Route bar/foo under baz.com: {problem}"))
 }
 
-fn check_tag(template: &Template) -> Result<(), String> {
+/// Executes a template of tags as Knative does before it takes it.
+fn try_tag(template: &Template) -> Result<(), String> {
     template.execute(&Values::Tag { name: "foo", tag: "v2" }).map(drop).map_err(|error| error.to_string())
 }
 
-/// What is wrong with the host of a URL: Go's `net/url` takes more than the domain name system does.
+/// What is wrong with the host of a URL. Go's `net/url` takes more than the domain name system does, as `<` or a port;
+/// what has a meaning in a URL is refused.
 fn check_host(host: &str) -> Result<(), String> {
     let host = host.strip_suffix('/').unwrap_or(host);
     if host.is_empty() {
-        return Err("it is empty".to_owned());
+        return Err("a host name is not empty".to_owned());
     }
     match host.chars().find(|c| c.is_ascii() && !(c.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=<>\"".contains(*c))) {
         Some(c) => Err(format!("{c:?} cannot stand in a host name")),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, &str)]) -> Map {
+        entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_empty_config_map_is_the_default() {
+        assert_eq!(NetworkConfig::parse(&Map::new()), Ok(NetworkConfig::default()));
+        assert_eq!(NetworkConfig::parse(&map(&[("_example", "{{"), ("unknown", "x")])), Ok(NetworkConfig::default()));
+    }
+
+    #[test]
+    fn keys_have_old_spellings_and_the_newest_counts() {
+        let old = [
+            ("ingress.class", "1"),
+            ("certificate.class", "2"),
+            ("domainTemplate", "3"),
+            ("tagTemplate", "4"),
+            ("rolloutDuration", "5"),
+            ("defaultExternalScheme", "6"),
+            ("autocreateClusterDomainClaims", "true"),
+            ("httpProtocol", "redirected"),
+            ("autoTLS", "enabled"),
+            ("internal-encryption", "true"),
+        ];
+        let new = [
+            ("ingress-class", " 7\n"),
+            ("certificate-class", "8"),
+            ("domain-template", "9"),
+            ("tag-template", "10"),
+            ("rollout-duration", "11"),
+            ("default-external-scheme", "12"),
+            ("autocreate-cluster-domain-claims", "false"),
+            ("http-protocol", ""),
+            ("auto-tls", "disabled"),
+        ];
+        let mut wanted = NetworkConfig {
+            ingress_class: "1".to_owned(),
+            certificate_class: "2".to_owned(),
+            domain_template: Template::parse("3").unwrap(),
+            tag_template: Template::parse("4").unwrap(),
+            default_external_scheme: "6".to_owned(),
+            external_domain_tls: true,
+            cluster_local_domain_tls: false,
+            system_internal_tls: true,
+            http_protocol: HttpProtocol::Redirected,
+            rollout_duration_seconds: 5,
+            autocreate_cluster_domain_claims: true,
+        };
+        assert_eq!(NetworkConfig::parse(&map(&old)).as_ref(), Ok(&wanted));
+
+        wanted.ingress_class = "7".to_owned();
+        wanted.certificate_class = "8".to_owned();
+        wanted.domain_template = Template::parse("9").unwrap();
+        wanted.tag_template = Template::parse("10").unwrap();
+        wanted.default_external_scheme = "12".to_owned();
+        wanted.external_domain_tls = false;
+        wanted.http_protocol = HttpProtocol::Enabled;
+        wanted.rollout_duration_seconds = 11;
+        wanted.autocreate_cluster_domain_claims = false;
+        assert_eq!(NetworkConfig::parse(&map(&[old.as_slice(), new.as_slice()].concat())).as_ref(), Ok(&wanted));
+    }
+
+    #[test]
+    fn values_that_are_words_have_no_case() {
+        let read = |entries| NetworkConfig::parse(&map(entries)).unwrap();
+        assert!(read(&[("external-domain-tls", "ENABLED")]).external_domain_tls);
+        assert!(!read(&[("external-domain-tls", "yes")]).external_domain_tls);
+        assert!(!read(&[("external-domain-tls", "Disabled"), ("auto-tls", "Enabled")]).external_domain_tls);
+        assert!(read(&[("cluster-local-domain-tls", "Enabled")]).cluster_local_domain_tls);
+        assert!(read(&[("system-internal-tls", "Enabled")]).system_internal_tls);
+        assert!(!read(&[("system-internal-tls", "Disabled")]).system_internal_tls);
+        assert_eq!(read(&[("http-protocol", "DISABLED")]).http_protocol, HttpProtocol::Disabled);
+    }
+
+    #[test]
+    fn every_value_that_cannot_be_used_is_a_fault() {
+        for (key, value, problem) in [
+            ("rollout-duration", "1m", "\"1m\" is no whole number"),
+            ("rollout-duration", "-444", "is negative"),
+            ("rolloutDuration", "", "\"\" is no whole number"),
+            ("autocreate-cluster-domain-claims", "salad", "\"salad\" is no truth value"),
+            ("enable-mesh-pod-addressability", "yes", "\"yes\" is no truth value"),
+            ("internal-encryption", "enabled", "\"enabled\" is no truth value"),
+            ("http-protocol", "off", "\"off\" is not known"),
+            ("system-internal-tls", "true", "\"true\" is not known"),
+            ("cluster-local-domain-tls", "wrong", "\"wrong\" is not known"),
+            ("domain-template", "", "a host name is not empty"),
+            ("domain-template", "{{.Name}.{{.Domain}}", "line 1, column 8"),
+            ("domain-template", "{{.Domain}}/{{.Name}}", "'/' cannot stand in a host name"),
+            ("domain-template", "{{.NAme}}.{{.Domain}}", "there is no field .NAme"),
+            ("domain-template", "{{.Annotations.sub}}.{{.Domain}}", "gives \"<no value>.baz.com\""),
+            ("domain-template", "{{html .Name}}.{{.Domain}}", "html is not supported"),
+            ("tag-template", "{{.Namespace}}", "there is no field .Namespace"),
+        ] {
+            let faults = NetworkConfig::parse(&map(&[(key, value)])).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert_eq!(faults[0].key, key);
+            assert!(faults[0].problem.contains(problem), "{key}: {value}: {}", faults[0]);
+            assert!(!faults[0].fix.is_empty());
+        }
+        let data = map(&[("rollout-duration", "x"), ("http-protocol", "x"), ("tag-template", "{{")]);
+        assert_eq!(NetworkConfig::parse(&data).unwrap_err().len(), 3);
+    }
+
+    #[test]
+    fn a_label_that_a_route_lacks_is_written_with_index() {
+        let fix = |text| NetworkConfig::parse(&map(&[("domain-template", text)])).unwrap_err()[0].fix.clone();
+        assert_eq!(
+            fix("{{.Labels.sub}}.{{.Domain}}"),
+            "write {{index .Annotations \"...\"}} for what a Route may lack"
+        );
+        assert_eq!(fix(""), "write a template of Go such as {{.Name}}.{{.Namespace}}.{{.Domain}}");
+        assert!(NetworkConfig::parse(&map(&[("domain-template", "{{index .Labels \"sub\"}}x.{{.Domain}}")])).is_ok());
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::config_network::{DOMAIN_TEMPLATE, TAG_TEMPLATE};
-use crate::{DomainConfig, Map, NetworkConfig, Values, dns};
+use crate::{DomainConfig, Map, NO_VALUE, NetworkConfig, Values, dns};
 
 /// The label with which an object is known inside the cluster only.
 pub const VISIBILITY_LABEL: &str = "networking.knative.dev/visibility";
@@ -127,9 +127,12 @@ impl RouteNames<'_> {
     }
 
     fn no_host_name(&self, key: Option<&'static str>, name: &str, problem: &str) -> HostError {
-        let source = key.map_or_else(|| "its local name".to_owned(), |key| format!("{key} of config-network"));
+        let source = match key {
+            Some(key) => format!("{key} of config-network gives {name:?}, which"),
+            None => format!("{name:?}, its name inside the cluster,"),
+        };
         let fix = match key {
-            _ if name.contains("<no value>") => {
+            _ if name.contains(NO_VALUE) => {
                 "set the label or annotation that is missing, or write {{index .Annotations \"...\"}}".to_owned()
             }
             Some(key) => {
@@ -137,6 +140,158 @@ impl RouteNames<'_> {
             }
             None => format!("shorten or rename the Route or its tag, or change {TAG_TEMPLATE}"),
         };
-        self.error(key, format!("{source} gives {name:?}, which is no host name: it {problem}"), fix)
+        self.error(key, format!("{source} is no host name: it {problem}"), fix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, &str)]) -> Map {
+        entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn network(entries: &[(&str, &str)]) -> NetworkConfig {
+        NetworkConfig::parse(&map(entries)).unwrap()
+    }
+
+    /// Routes named `myroute` in `default`, with a label and an annotation.
+    struct Case {
+        domains: DomainConfig,
+        labels: Map,
+        annotations: Map,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let data = map(&[("example.com", ""), ("another-example.com", "selector: {app: prod}")]);
+            Self {
+                domains: DomainConfig::parse(&data, "cluster.local").unwrap(),
+                labels: map(&[("bus", "mybus")]),
+                annotations: map(&[("sub", "mysub")]),
+            }
+        }
+
+        fn route(&self) -> RouteNames<'_> {
+            RouteNames { name: "myroute", namespace: "default", labels: &self.labels, annotations: &self.annotations }
+        }
+
+        fn domain(&self, template: &str, name: &str, local: bool) -> Result<String, HostError> {
+            domain_name(&self.domains, &network(&[("domain-template", template)]), &self.route(), name, local)
+        }
+    }
+
+    #[test]
+    fn a_hostname_is_that_of_the_route_or_of_its_tag() {
+        let case = Case::new();
+        for (template, tag, wanted) in [
+            ("{{.Tag}}-{{.Name}}", "", "myroute"),
+            ("{{.Tag}}-{{.Name}}", "v2", "v2-myroute"),
+            ("{{.Name}}-{{.Tag}}", "v2", "myroute-v2"),
+            ("{{.Tag}}-dot-{{.Name}}", "v2", "v2-dot-myroute"),
+            ("{{.Tag}}.{{.Name}}", "v2", "v2.myroute"),
+        ] {
+            assert_eq!(hostname(&network(&[("tag-template", template)]), &case.route(), tag).as_deref(), Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn a_domain_is_what_the_template_makes_of_it() {
+        let case = Case::new();
+        for (template, local, wanted) in [
+            ("{{.Name}}.{{.Namespace}}.{{.Domain}}", false, "test.default.example.com"),
+            ("{{.Name}}-{{.Namespace}}.{{.Domain}}", false, "test-default.example.com"),
+            ("{{.Name}}-{{.Namespace}}.{{.Domain}}", true, "test.default.svc.cluster.local"),
+            ("{{.Name}}.{{.Domain}}", false, "test.example.com"),
+            ("{{.Name}}.{{.Domain}}.", false, "test.example.com."),
+            ("{{.Name}}.{{index .Annotations \"sub\"}}.{{.Domain}}", false, "test.mysub.example.com"),
+            ("{{.Name}}.{{index .Labels \"bus\"}}.{{.Domain}}", false, "test.mybus.example.com"),
+        ] {
+            assert_eq!(case.domain(template, "test", local).as_deref(), Ok(wanted), "{template}");
+        }
+    }
+
+    #[test]
+    fn labels_have_the_visibility_that_is_asked_for() {
+        let template = "{{.Name}}{{with index .Labels \"networking.knative.dev/visibility\"}}-{{.}}{{end}}.{{.Domain}}";
+        let mut case = Case::new();
+        case.labels = map(&[(VISIBILITY_LABEL, "cluster-local"), ("app", "prod")]);
+        assert_eq!(case.domain(template, "x", false).as_deref(), Ok("x.another-example.com"));
+        assert_eq!(case.domain(template, "x", true).as_deref(), Ok("x.default.svc.cluster.local"));
+    }
+
+    #[test]
+    fn without_a_default_the_external_name_is_under_the_local_domain() {
+        let case = Case { domains: DomainConfig::default(), ..Case::new() };
+        assert_eq!(case.domain("{{.Name}}-x.{{.Domain}}", "test", false).as_deref(), Ok("test-x.svc.cluster.local"));
+    }
+
+    #[test]
+    fn what_is_no_host_name_is_an_error_that_says_how_to_mend_it() {
+        let case = Case::new();
+        let long = "a".repeat(64);
+        for (template, name, local, error) in [
+            (
+                "{{.Name}}",
+                "test",
+                false,
+                "Route default/myroute: domain-template of config-network gives \"test\", which is no host name: it has no \
+                 dot; shorten or rename the Route or its tag, or change domain-template, tag-template or the domain",
+            ),
+            (
+                "{{.Name}}.{{with index .Annotations \"sub\"}}{{$.Labels.none}}{{end}}.com",
+                "test",
+                false,
+                "Route default/myroute: domain-template of config-network gives \"test.<no value>.com\", which is no host \
+                 name: it has \"<no value>\": only a-z, 0-9 and - may stand there, and - not at its ends; set the label or \
+                 annotation that is missing, or write {{index .Annotations \"...\"}}",
+            ),
+            (
+                "{{.Domain}}",
+                &long,
+                true,
+                &format!(
+                    "Route default/myroute: \"{long}.default.svc.cluster.local\", its name inside the cluster, is no host \
+                     name: it has 64 characters in \"{long}\", more than the 63 of a label; shorten or rename the Route or \
+                     its tag, or change tag-template"
+                ),
+            ),
+            (
+                "{{if .Annotations}}{{slice .Name 0 9}}{{end}}.{{.Domain}}",
+                "test",
+                false,
+                "Route default/myroute: domain-template of config-network fails for it: line 1, column 22: slice from 0 to \
+                 9 goes beyond the 4 bytes of \"test\"; correct domain-template",
+            ),
+        ] {
+            assert_eq!(case.domain(template, name, local).unwrap_err().to_string(), error);
+        }
+        let error = hostname(&network(&[("tag-template", "{{slice .Tag 2}}")]), &case.route(), "a").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Route default/myroute: tag-template of config-network fails for tag \"a\": line 1, column 3: slice from 2 to \
+             1 goes beyond the 1 bytes of \"a\"; correct tag-template, or name the tag otherwise"
+        );
+        assert_eq!(error.key, Some("tag-template"));
+    }
+
+    #[test]
+    fn a_local_domain_has_short_names() {
+        for (domain, wanted) in [
+            (
+                "hello.shop.svc.cluster.local",
+                ["hello.shop", "hello.shop.svc", "hello.shop.svc.cluster.local"].as_slice(),
+            ),
+            ("hello.1.svc.cluster.local", &["hello.1.svc", "hello.1.svc.cluster.local"]),
+            ("hello.svc.cluster.local", &["hello", "hello.svc", "hello.svc.cluster.local"]),
+            ("hello.cluster.local", &["hello", "hello.cluster.local"]),
+            ("hello.shop.example.com", &["hello.shop.example.com"]),
+            ("hello.shop.svc.other.lan", &["hello.shop.svc.other.lan"]),
+            ("10.0.0.5", &[]),
+        ] {
+            assert_eq!(expanded_local_hosts(domain, "cluster.local"), wanted, "{domain}");
+        }
+        assert_eq!(expanded_local_hosts("a.b.svc.c1.lan", "c1.lan"), ["a.b", "a.b.svc", "a.b.svc.c1.lan"]);
     }
 }

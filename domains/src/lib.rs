@@ -26,6 +26,7 @@ pub use config_features::FeatureConfig;
 pub use config_network::{HttpProtocol, NetworkConfig};
 pub use fault::KeyFault;
 pub use hosts::{HostError, RouteNames, VISIBILITY_LABEL, domain_name, expanded_local_hosts, hostname};
+pub(crate) use template::NO_VALUE;
 pub use template::{Template, TemplateError, TemplateFault, Values};
 
 /// Labels, annotations, or the data of a ConfigMap.

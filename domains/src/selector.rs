@@ -18,8 +18,8 @@ const MOST_ALIASED: usize = 1_000;
 
 /// The labels of the selector, or what is wrong. What else there is, as `type`, says nothing about hosts.
 ///
-/// Field names have no case, and unquoted values that are no text become it, as `sigs.k8s.io/yaml` reads them into
-/// Go's types.
+/// Field names have no case, of two that are the same the last counts, and unquoted values that are no text become it:
+/// so `sigs.k8s.io/yaml` reads them into Go's types.
 pub(crate) fn parse(value: &str) -> Result<Map, String> {
     let document = document(value)?;
     let mut labels = Map::new();
@@ -37,11 +37,15 @@ pub(crate) fn parse(value: &str) -> Result<Map, String> {
     Ok(labels)
 }
 
-/// The first document, whose scalars are still text.
+/// The first document, whose scalars are still text; what follows it is not read.
 fn document(value: &str) -> Result<Option<MarkedYaml<'_>>, String> {
+    if has_tabs(value) {
+        return Err("is indented with a tab, which YAML does not take".to_owned());
+    }
     let mut parser = Parser::new_from_str(value);
     let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
     loader.early_parse(false);
+    loader.allow_duplicate_keys(true);
     loader.alias_limit(MOST_ALIASED);
     let mut depth = 0_usize;
     while let Some(event) = parser.next_event() {
@@ -49,6 +53,10 @@ fn document(value: &str) -> Result<Option<MarkedYaml<'_>>, String> {
         match event {
             Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
             Event::SequenceEnd | Event::MappingEnd => depth = depth.saturating_sub(1),
+            Event::DocumentEnd => {
+                loader.on_event(event, span);
+                break;
+            }
             _ => {}
         }
         if depth > DEEPEST {
@@ -62,10 +70,17 @@ fn document(value: &str) -> Result<Option<MarkedYaml<'_>>, String> {
     }
 }
 
+/// Whether a line outside of JSON begins with spaces and a tab.
+fn has_tabs(value: &str) -> bool {
+    let is_json = value.trim_start_matches([' ', '\n', '\r']).starts_with('{');
+    !is_json && value.lines().any(|line| line.trim_start_matches(' ').starts_with('\t'))
+}
+
 /// The entries of a mapping; nothing has none.
 fn entries<'a, 'i>(node: &'a MarkedYaml<'i>, what: &str) -> Result<Vec<(String, &'a MarkedYaml<'i>)>, String> {
     match &node.data {
         YamlData::Mapping(entries) => entries.iter().map(|(key, value)| Ok((key_text(key)?, value))).collect(),
+        YamlData::Tagged(..) => Err(format!("has a YAML tag at {what}")),
         _ if matches!(text(node), Ok(None)) => Ok(Vec::new()),
         _ => Err(format!("{what} is not a mapping")),
     }
@@ -122,8 +137,10 @@ mod tests {
             ("selector: {a: 1, b: 1.50, c: 0x10}", labels(&[("a", "1"), ("b", "1.5"), ("c", "16")])),
             ("selector: {empty: , tilde: ~}", labels(&[("empty", ""), ("tilde", "")])),
             ("selector: {1: a, yes: b}", labels(&[("1", "a"), ("true", "b")])),
+            ("selector: {a: 1, a: 2}", labels(&[("a", "2")])),
             ("selector: &a {app: x}\nother: *a", labels(&[("app", "x")])),
-            ("selector: {a: x}\n---\nselector: {b: y}\n", labels(&[("a", "x")])),
+            ("selector: {a: x}\n---\n[", labels(&[("a", "x")])),
+            ("{\n\t\"selector\": {\n\t\t\"a\": \"x\"\n\t}\n}\n", labels(&[("a", "x")])),
         ] {
             assert_eq!(parse(value), Ok(wanted), "{value}");
         }
@@ -134,8 +151,8 @@ mod tests {
         let deep = "[".repeat(17);
         for (value, problem) in [
             ("bad: yaml: all: day", "is not YAML"),
-            ("selector: {a: 1, a: 2}", "duplicated key"),
             (deep.as_str(), "is nested deeper than 16 levels"),
+            ("selector:\n\ta: x\n", "is indented with a tab"),
             ("text", "the value is not a mapping"),
             ("[]", "the value is not a mapping"),
             ("selector: app", "selector is not a mapping"),
@@ -143,6 +160,7 @@ mod tests {
             ("selector: {app: [x]}", "has a list or a mapping where text belongs"),
             ("type: {a: b}", "has a list or a mapping where text belongs"),
             ("selector: {app: !!str 1}", "has a YAML tag at \"1\""),
+            ("selector: !labels {app: x}", "has a YAML tag at selector"),
             ("selector: {day: 2020-01-02}", "has 2020-01-02 without quotes, which YAML does not read as text"),
             ("selector: {~: x}", "has a key that is null"),
             ("selector: {<<: {a: b}}", "has a merge key"),

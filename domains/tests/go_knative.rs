@@ -1,0 +1,74 @@
+//! Host names are those that Knative's own Go code gives, for the questions of `tests/knative/templates` and for random
+//! ones.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests only")]
+
+mod support;
+
+use std::fs;
+
+use net_pingora_fuzz::values;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use support::{Answer, draw, knatives, ours};
+
+#[test]
+fn our_answers_are_those_that_knative_gave() {
+    let questions = read("questions.jsonl");
+    let expected = read("answers.jsonl");
+    assert_eq!(questions.len(), expected.len(), "write them anew: see tests/knative/README.md");
+    for (question, expected) in questions.iter().zip(&expected) {
+        let answer = ours(question);
+        assert!(answer.is_that_of(expected), "{question}: {answer:?}, Knative: {expected}");
+        let refused = matches!(answer, Answer::Refused(_));
+        assert_eq!(refused, question.get("refused").is_some(), "{question}: {answer:?}");
+    }
+}
+
+#[test]
+fn the_expected_answers_are_what_knative_says_today() {
+    let Some(computed) = knatives(&read("questions.jsonl")) else { return };
+    assert_eq!(read("answers.jsonl"), computed, "write them anew: see tests/knative/README.md");
+}
+
+#[test]
+fn a_random_template_gives_what_go_gives() {
+    compare("templates", &draw::templates(), 1_500);
+}
+
+#[test]
+fn a_random_config_network_is_read_as_knative_reads_it() {
+    compare("networks", &draw::networks(), 500);
+}
+
+#[test]
+fn a_random_route_has_the_hosts_that_knative_gives_it() {
+    compare("routes", &draw::routes(), 1_000);
+}
+
+/// Asks Knative and us so many questions at once.
+fn compare(name: &str, strategy: &impl Strategy<Value = Value>, count: usize) {
+    values(name, 1, &vec(strategy, count).no_shrink(), |questions| {
+        let Some(theirs) = knatives(&questions) else { return Ok(()) };
+        prop_assert_eq!(questions.len(), theirs.len());
+        let (mut results, mut refused) = (0, 0);
+        for (question, theirs) in questions.iter().zip(&theirs) {
+            let answer = ours(question);
+            prop_assert!(answer.is_that_of(theirs), "{}: {:?}, Knative: {}", question, answer, theirs);
+            match answer {
+                Answer::Result(_) => results += 1,
+                Answer::Refused(_) => refused += 1,
+                Answer::Error(_) => {}
+            }
+        }
+        println!("{name}: of {count} questions {results} have a result, and {refused} are refused");
+        prop_assert!(results * 5 > count && refused * 3 < count, "what is drawn says little");
+        Ok(())
+    });
+}
+
+fn read(file: &str) -> Vec<Value> {
+    support::values(&fs::read_to_string(support::knative().join("templates").join(file)).unwrap())
+}
