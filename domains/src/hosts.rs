@@ -72,13 +72,39 @@ pub fn domain_name(
     hostname: &str,
     local: bool,
 ) -> Result<String, HostError> {
-    let labels = with_visibility(route.labels, local);
-    let domain = domains.domain_of(&labels);
+    named(domains, network, route, &with_visibility(route.labels, local), hostname)
+}
+
+/// The domain that Knative writes into the placeholder Service of a hostname before anything is served: the one of
+/// the Route's labels as they are. A Route without one gets no other host either.
+///
+/// `knative.dev/serving` `pkg/reconciler/route/resources/service.go` `MakeK8sPlaceholderService`
+///
+/// # Errors
+/// As of [`domain_name`].
+pub fn placeholder_domain(
+    domains: &DomainConfig,
+    network: &NetworkConfig,
+    route: &RouteNames<'_>,
+    hostname: &str,
+) -> Result<String, HostError> {
+    named(domains, network, route, route.labels, hostname)
+}
+
+fn named(
+    domains: &DomainConfig,
+    network: &NetworkConfig,
+    route: &RouteNames<'_>,
+    labels: &Map,
+    hostname: &str,
+) -> Result<String, HostError> {
+    let domain = domains.domain_of(labels);
+    let local = labels.get(VISIBILITY_LABEL).is_some_and(|value| value == CLUSTER_LOCAL);
     let (key, name) = if local {
         (None, format!("{hostname}.{}.{domain}", route.namespace))
     } else {
         let (namespace, annotations) = (route.namespace, route.annotations);
-        let values = Values::Domain { name: hostname, namespace, domain, annotations, labels: &labels };
+        let values = Values::Domain { name: hostname, namespace, domain, annotations, labels };
         let name = network.domain_template.execute(&values).map_err(|error| {
             let problem = format!("{DOMAIN_TEMPLATE} of config-network fails for it: {error}");
             route.error(Some(DOMAIN_TEMPLATE), problem, format!("correct {DOMAIN_TEMPLATE}"))

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use net_pingora_domains::{
-    DomainConfig, FeatureConfig, HostError, Map, NetworkConfig, RouteNames, domain_name, expanded_local_hosts, hostname,
+    DomainConfig, FeatureConfig, HostError, Map, NetworkConfig, RouteNames, domain_name, expanded_local_hosts,
+    hostname, placeholder_domain,
 };
 
 use crate::api::Route;
@@ -150,6 +151,7 @@ impl<'a> Named<'a> {
         let names = self.names();
         let hostname = hostname(network, &names, tag)?;
         let local = self.is_local() || hidden.contains(hostname.as_str());
+        placeholder_domain(domain, network, &names, &hostname)?;
         let inside = domain_name(domain, network, &names, &hostname, true)?;
         let external = if local { None } else { Some(domain_name(domain, network, &names, &hostname, false)?) };
         Ok(Hosts { local: expanded_local_hosts(&inside, cluster_domain), external })
