@@ -9,13 +9,13 @@ use anyhow::Context;
 use net_pingora_config::{Pod, RoutesWhen, ServeArgs, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, ClusterSettings, RoutesMode, connect};
 use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
-use net_pingora_controller::{Applied, Control, Engine, Patiences, Peers, Settings};
+use net_pingora_controller::{Applied, Control, Engine, Names, Patiences, Peers, Settings};
 use net_pingora_gateway::settings::SettingsCell;
 use net_pingora_replicas::{Channel, Replicas, Served};
 use net_pingora_routing::{ObjectKey, TableCell};
 use net_pingora_tls::CertificateCells;
 use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::objects::settings_of;
 use crate::server::ControlPlane;
@@ -37,8 +37,18 @@ pub(crate) struct Synced {
     pub(crate) revisions: Arc<TableCell>,
     /// The certificates.
     pub(crate) certificates: CertificateCells,
+    /// What DNS is to tell of us.
+    pub(crate) names: watch::Receiver<Names>,
     /// The thread that keeps both.
     pub(crate) control: ControlPlane,
+}
+
+/// What others read of the control plane.
+struct Read {
+    table: Arc<TableCell>,
+    revisions: Arc<TableCell>,
+    certificates: CertificateCells,
+    names: watch::Receiver<Names>,
 }
 
 /// Starts the control plane on a thread of its own and waits until every cache is complete.
@@ -56,7 +66,10 @@ pub(crate) async fn start(args: &ServeArgs, live: &Arc<SettingsCell>) -> anyhow:
     })?;
     let control = ControlPlane { failed, leads: Some(leads) };
     match synced.await {
-        Ok((table, revisions, certificates)) => Ok(Synced { table, revisions, certificates, control }),
+        Ok(read) => {
+            let Read { table, revisions, certificates, names } = read;
+            Ok(Synced { table, revisions, certificates, names, control })
+        }
         Err(_) => Err(control.failed.await.unwrap_or_else(|_| anyhow::anyhow!("the control plane has ended"))),
     }
 }
@@ -64,7 +77,7 @@ pub(crate) async fn start(args: &ServeArgs, live: &Arc<SettingsCell>) -> anyhow:
 async fn run(
     args: &ServeArgs,
     live: &Arc<SettingsCell>,
-    synced: oneshot::Sender<(Arc<TableCell>, Arc<TableCell>, CertificateCells)>,
+    synced: oneshot::Sender<Read>,
     resign: oneshot::Receiver<()>,
 ) -> anyhow::Result<()> {
     let client = connect().await?;
@@ -94,7 +107,12 @@ async fn run(
         Replicas::start(settings, client, served).context("cannot take part in the election")?;
     // The other end is gone when the process ends already.
     let engine = control.engine();
-    let _ = synced.send((engine.table(), engine.revisions(), engine.certificates()));
+    let _ = synced.send(Read {
+        table: engine.table(),
+        revisions: engine.revisions(),
+        certificates: engine.certificates(),
+        names: engine.names(),
+    });
     // The table is kept until the last request has ended.
     let resigning = async move {
         // Whoever held the other end drains, or has ended.

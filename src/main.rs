@@ -5,6 +5,7 @@ mod cluster;
 mod compile;
 mod completion;
 mod demo;
+mod dns;
 mod doctor;
 mod explain;
 mod live;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use net_pingora_config::{ObjectArgs, ServeArgs, domain, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, ClusterSettings, RoutesMode, connect};
-use net_pingora_controller::{Engine, Fault, HoldSettings, Loaded, Settings};
+use net_pingora_controller::{Engine, Fault, FrontSettings, HoldSettings, Loaded, Settings};
 use net_pingora_gateway::settings::SettingsCell;
 use tokio::runtime;
 use tokio::time::timeout;
@@ -83,6 +83,12 @@ pub(crate) fn settings_of(args: &ServeArgs, live: &Arc<SettingsCell>) -> Setting
             own_address: pod().map(|pod| pod.address),
             most_per_pod: args.activator.max_requests_per_pod,
         }),
+        front: FrontSettings {
+            service: args.cluster.external_service(),
+            addresses: args.names.addresses.clone(),
+            magic_zone: args.names.magic_dns.zone().map(str::to_owned),
+            old_domain: args.names.old_domain,
+        },
         configure: Some(Arc::new(Live(Arc::clone(live)))),
         ..settings(&args.source.objects)
     }

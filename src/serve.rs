@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use net_pingora_config::{ActivatorArgs, Held, HostPort, ListenArgs, ServeArgs, domain, pod};
+use net_pingora_controller::Names;
 use net_pingora_gateway::settings::{ActivatorSettings, Autoscaler, ListenerSettings, Settings, SettingsCell};
 use net_pingora_routing::Listener;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::cluster::{self, Synced};
+use crate::dns;
 use crate::live::{of_traffic, refuse_authorization};
 use crate::log;
 use crate::objects::{self, load};
@@ -52,11 +55,24 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Server> {
         let loaded = load(dir, objects::settings_of(args, &settings.live))?;
         loaded.log();
         settings.activator.revisions = loaded.engine.revisions();
+        start_dns(args, loaded.engine.names())?;
         return Server::of_folder(settings, loaded, |_| {});
     }
-    let Synced { table, revisions, certificates, control } = cluster::start(args, &settings.live).await?;
+    let Synced { table, revisions, certificates, names, control } = cluster::start(args, &settings.live).await?;
+    start_dns(args, names)?;
     settings.activator.revisions = revisions;
     Server::start(settings, table, certificates, || Ok(control))
+}
+
+/// Answers DNS if that is asked for, and says where.
+fn start_dns(args: &ServeArgs, names: watch::Receiver<Names>) -> anyhow::Result<()> {
+    if let Some(dns) = dns::start(&args.names, names)? {
+        let mut out = stdout().lock();
+        for address in &dns.addresses {
+            writeln!(out, "listening dns udp+tcp {address}")?;
+        }
+    }
+    Ok(())
 }
 
 /// One line a listener: what it got.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::{ActivatorArgs, ClusterArgs, Deadline, Listen, LiveArgs, Memory, SourceArgs, address, deadline};
+use crate::{ActivatorArgs, ClusterArgs, Deadline, Listen, LiveArgs, Memory, NamesArgs, SourceArgs, address, deadline};
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
@@ -36,6 +36,9 @@ pub struct ServeArgs {
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,
+    /// How clients outside find the gateway.
+    #[command(flatten)]
+    pub names: NamesArgs,
     /// What may change while it serves.
     #[command(flatten)]
     pub live: LiveArgs,

@@ -21,7 +21,9 @@ use std::time::{Duration, Instant};
 use net_pingora_routing::{Backend, BackendKey, Change, Host, ObjectKey, Publisher, TableCell};
 use net_pingora_tls::CertificateCells;
 
+use self::naming::Namer;
 pub(crate) use self::naming::{CONFIG_DOMAIN, CONFIG_FEATURES};
+pub use self::naming::{FrontSettings, Names};
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;
 use self::routes::Routes;
@@ -60,6 +62,8 @@ pub struct Settings {
     pub cluster_domain: String,
     /// Whether Routes and DomainMappings are served that nobody makes a KIngress of.
     pub routes: bool,
+    /// How clients outside reach us.
+    pub front: FrontSettings,
     /// Takes over the ConfigMap with our own settings.
     pub configure: Option<Arc<dyn Configure>>,
 }
@@ -113,6 +117,7 @@ pub struct Engine {
     configured: Configured,
     store: Store,
     routes: Routes,
+    namer: Namer,
     claims: Claims,
     served: BTreeMap<ObjectKey, Served>,
     backends: Backends,
@@ -167,7 +172,8 @@ impl Engine {
             configure: settings.configure,
             configured: Configured::default(),
             store: Store::default(),
-            routes: Routes::new(settings.routes, settings.cluster_domain),
+            routes: Routes::new(settings.routes),
+            namer: Namer::new(settings.front, settings.cluster_domain),
             claims: Claims::default(),
             served: BTreeMap::new(),
             backends: Backends::default(),
@@ -210,7 +216,10 @@ impl Engine {
 
     /// When [`Engine::apply`] is to be called even if nothing changes.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.held.next(), self.lingering.next(), self.routes.next_step()].into_iter().flatten().min()
+        [self.held.next(), self.lingering.next(), self.routes.next_step(), self.namer.next_end()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Puts changes into effect together; the cost is that of what they touch.

@@ -35,7 +35,7 @@ pub use compile::route::naming::HostOrigin;
 pub use compile::service::HoldSettings;
 pub use configure::{CONFIG_PINGORA, Configure, Configured};
 pub use control::{Control, Peers};
-pub use engine::{Applied, DefaultCertificates, Engine, Patiences, Problem, Settings, Trouble};
+pub use engine::{Applied, DefaultCertificates, Engine, FrontSettings, Names, Patiences, Problem, Settings, Trouble};
 pub use fault::{Fault, Origin};
 pub use source::directory::{Directory, Loaded, WatchError, load, watch};
 pub use source::kubernetes;

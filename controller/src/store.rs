@@ -179,8 +179,7 @@ impl Store {
 
     fn index_slice(&mut self, key: &ObjectKey, old: Option<ObjectKey>, new: Option<ObjectKey>, touched: &mut Touched) {
         let revision = |service: &ObjectKey| self.service(service).and_then(Service::revision);
-        let held = |revision: &ObjectKey| self.has_revision(revision);
-        touched.endpoints.extend(old.iter().chain(&new).filter_map(revision).filter(held));
+        touched.endpoints.extend(old.iter().chain(&new).filter_map(revision));
         touched.endpoints.extend(old.iter().chain(&new).cloned());
         self.slices_of.change(key, old, new);
     }

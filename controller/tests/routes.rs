@@ -78,7 +78,7 @@ fn what_cannot_be_served_is_told_and_leaves_the_last_good() {
         ),
         (
             json!([{"revisionName": "hello-1", "percent": 100, "tag": "t".repeat(60)}]),
-            "metadata.name: its local name gives",
+            "metadata.name: domain-template of config-network gives",
         ),
     ] {
         let mut engine = with_two_revisions();
@@ -239,4 +239,31 @@ fn a_new_revision_takes_over_step_by_step() {
     assert_eq!(seen.first(), Some(&shares(99)));
     assert_eq!(seen.last(), Some(&vec![share("hello-3", 100)]));
     assert!(seen.len() > 2 && seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?}");
+}
+
+#[test]
+fn pods_are_found_where_the_public_service_still_names_activators_that_are_gone() {
+    let private = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "hello-1-private", "labels": {"serving.knative.dev/revision": "hello-1",
+            "networking.internal.knative.dev/serviceType": "Private"}},
+        "spec": {"ports": [{"name": "http", "port": 80}]}});
+    let activators = |numbers: &[u8]| {
+        let mut slice = pods("activator-service", numbers);
+        slice["metadata"]["namespace"] = "knative-serving".into();
+        slice
+    };
+    let mut engine = with_two_revisions();
+    let mut activator_service = service("activator-service");
+    activator_service["metadata"]["namespace"] = "knative-serving".into();
+    let all = [activator_service, activators(&[9]), private, pods("hello-1", &[9]), pods("hello-1-private", &[1, 2])];
+    apply(&mut engine, all);
+    apply(&mut engine, [route("hello", &json!([{"revisionName": "hello-1", "percent": 100}]))]);
+    let addresses = |engine: &Engine| objects::addresses(engine, "hello.default.example.com");
+    assert_eq!(addresses(&engine), ["10.0.0.9:8012"]);
+    apply(&mut engine, [activators(&[])]);
+    assert_eq!(addresses(&engine), ["10.0.0.1:8012", "10.0.0.2:8012"]);
+    apply(&mut engine, [pods("hello-1-private", &[2])]);
+    assert_eq!(addresses(&engine), ["10.0.0.2:8012"]);
+    apply(&mut engine, [activators(&[8])]);
+    assert_eq!(addresses(&engine), ["10.0.0.9:8012"]);
 }

@@ -61,6 +61,12 @@ impl DomainConfig {
         Self { stand_in: Some(domain.to_owned()), ..self }
     }
 
+    /// All domains that are known outside the cluster.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        let all = self.selectors.keys().chain(self.stand_in.as_ref().filter(|_| !self.has_default()));
+        all.map(String::as_str).filter(|domain| *domain != self.local)
+    }
+
     /// Whether the ConfigMap itself has a domain without a selector.
     pub fn has_default(&self) -> bool {
         self.selectors.values().any(Map::is_empty)

@@ -1,6 +1,7 @@
 //! The kinds of core Kubernetes that a KIngress refers to.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use net_pingora_routing::ObjectKey;
@@ -25,9 +26,40 @@ pub struct Service {
     pub metadata: ObjectMeta,
     /// What it offers.
     pub spec: ServiceSpec,
+    /// What a load balancer has given it.
+    pub status: ServiceStatus,
+}
+
+/// `status` of a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceStatus {
+    /// Where clients outside reach it.
+    pub load_balancer: LoadBalancer,
+}
+
+/// Where clients outside reach a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LoadBalancer {
+    /// One for each address.
+    pub ingress: Vec<LoadBalancerIngress>,
+}
+
+/// One address of a load balancer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LoadBalancerIngress {
+    /// Its IP address; empty if it has a name only.
+    pub ip: String,
 }
 
 impl Service {
+    /// The IP addresses that a load balancer has given it.
+    pub fn load_balancer_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.status.load_balancer.ingress.iter().filter_map(|ingress| ingress.ip.parse().ok())
+    }
+
     /// The revision whose pods it selects, if it is the private Service of one.
     pub fn revision(&self) -> Option<ObjectKey> {
         let labels = &self.metadata.labels;

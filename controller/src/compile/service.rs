@@ -47,6 +47,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) internal: &'a InternalService,
     /// How requests are held here, if they are.
     pub(crate) holds: Option<&'a Holds>,
+    /// Whether no activator is ready, Serving's or ours.
+    pub(crate) no_activators: bool,
 }
 
 /// How requests wait for the pods of revisions.
@@ -91,7 +93,7 @@ impl Resolver<'_> {
         if name == self.internal.key {
             return plain(protocol, Target::Internal);
         }
-        let addresses = addresses(port, self.store, &name);
+        let addresses = self.pods_without_activators(port, &name).unwrap_or_else(|| addresses(port, self.store, &name));
         if let Some(holds) = self.holds
             && let Some(pods) = revision::pods(self.store, holds, &name, (port, protocol), &addresses, previous)
         {
@@ -99,6 +101,18 @@ impl Resolver<'_> {
         }
         let [last, starting] = revision::known(previous);
         plain(protocol, Target::Endpoints(EndpointSet::keeping(addresses, &[&last, &starting])))
+    }
+}
+
+impl Resolver<'_> {
+    /// The pods of a revision, where its public Service may still name activators that are gone.
+    fn pods_without_activators(self, port: &core::ServicePort, revision: &ObjectKey) -> Option<Vec<SocketAddr>> {
+        // Who holds requests here finds the pods by itself.
+        let gone = self.no_activators && self.holds.is_none();
+        let private = self.store.private_service(revision).filter(|_| gone)?;
+        let port = find_port(self.store.service(private)?, &ServicePort::Name(port.name.as_str().into()))?;
+        let pods = addresses(port, self.store, private);
+        (!pods.is_empty()).then_some(pods)
     }
 }
 
@@ -219,7 +233,7 @@ mod tests {
     }
 
     fn resolve(store: &Store, key: &BackendKey, internal: &InternalService) -> Upstream {
-        Resolver { store, internal, holds: None }.resolve(key, &Target::Internal)
+        Resolver { store, internal, holds: None, no_activators: false }.resolve(key, &Target::Internal)
     }
 
     /// Target and protocol as text.

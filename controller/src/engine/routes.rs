@@ -25,8 +25,6 @@ pub(super) struct Routes {
     enabled: bool,
     /// Whether that has changed since the last batch.
     switched: bool,
-    /// The ConfigMaps.
-    pub(super) naming: Naming,
     known: BTreeMap<ObjectKey, Known>,
     /// Routes by the revisions and Configurations that their targets name.
     users: BTreeMap<ObjectKey, Few<ObjectKey>>,
@@ -51,9 +49,8 @@ struct Known {
 
 impl Routes {
     /// No Route yet.
-    pub(super) fn new(enabled: bool, cluster_domain: String) -> Self {
-        let naming = Naming { cluster_domain, ..Naming::default() };
-        Self { enabled, naming, ..Self::default() }
+    pub(super) fn new(enabled: bool) -> Self {
+        Self { enabled, ..Self::default() }
     }
 
     /// When a rollout goes on.
@@ -106,7 +103,7 @@ impl Engine {
 
     /// The ConfigMaps that decide about hosts.
     pub(super) fn naming(&self) -> &Naming {
-        &self.routes.naming
+        &self.namer.naming
     }
 
     /// Whether Routes and DomainMappings are served that nobody makes a KIngress of.
@@ -213,7 +210,7 @@ impl Engine {
         let known = self.routes.known.get(key).unwrap_or(&none);
         let left = known.rollout.is_none().then(|| self.left_rollout(key)).flatten();
         let before = Before { followed: &known.followed, rollout: known.rollout.as_ref().or(left.as_ref()) };
-        let world = World { store: &self.store, naming: &self.routes.naming, class: &self.class, now: now() };
+        let world = World { store: &self.store, naming: &self.namer.naming, class: &self.class, now: now() };
         let compiled = route::compile(found, world, before)?;
         // What is made of valid objects is valid; an odd name in them must not reach the table.
         match validate(&Object::Ingress(Arc::new(compiled.ingress.clone()))).into_iter().next() {
@@ -231,7 +228,7 @@ impl Engine {
         touched: &mut Touched,
     ) {
         let Compiled { ingress, targets, mut rollout } = compiled;
-        let duration = route::duration_seconds(found, &self.routes.naming);
+        let duration = route::duration_seconds(found, &self.namer.naming);
         if duration > 0 {
             // The first share is in effect at the end of this batch.
             rollout.observe_ready(now(), duration);
@@ -272,7 +269,7 @@ impl Engine {
             return;
         };
         let origin = Origin { incumbent: false, ..origin.clone() };
-        match domain_mapping::compile(mapping, &self.store, &self.routes.naming, &self.class) {
+        match domain_mapping::compile(mapping, &self.store, &self.namer.naming, &self.class) {
             Ok(ingress) => {
                 self.routes.known.remove(key);
                 self.derive(key, ingress, origin, touched);
@@ -294,7 +291,7 @@ impl Engine {
     pub fn host_origin(&self, route: &ObjectKey, host: &str) -> Option<HostOrigin> {
         let (found, ..) = self.store.route(route)?;
         let tags = found.spec.traffic.iter().map(|target| target.tag.clone()).chain([String::new()]);
-        Named::new(&found, &self.routes.naming).origin(host, &tags.collect::<BTreeSet<_>>(), &self.store)
+        Named::new(&found, &self.namer.naming).origin(host, &tags.collect::<BTreeSet<_>>(), &self.store)
     }
 
     /// The object that a KIngress is, or is made of.

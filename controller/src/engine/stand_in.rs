@@ -38,6 +38,7 @@ impl Engine {
     /// Adds what depends on who the activators are: which of us gives out whose pods. Says so when others than we come
     /// or go.
     pub(super) fn refresh_keepers(&mut self, touched: &mut Touched, batch: &mut Batch) {
+        self.refresh_activators(touched);
         let Some(holds) = &self.upstreams.holds else { return };
         if !touched.endpoints.contains(&holds.activators) && !touched.endpoints.contains(&holds.ours) {
             return;
@@ -52,6 +53,18 @@ impl Engine {
                 .applied
                 .notices
                 .push(format!("{strangers} of {all} endpoints of {} are activators other than ours", holds.activators));
+        }
+    }
+
+    /// Takes note that the last activator has gone, or that the first is there.
+    fn refresh_activators(&mut self, touched: &mut Touched) {
+        let activators = ObjectKey::new(&self.system_namespace, ACTIVATOR_SERVICE);
+        if !touched.endpoints.contains(&activators) {
+            return;
+        }
+        let none = ready_addresses(&self.store, &activators).is_empty();
+        if std::mem::replace(&mut self.upstreams.no_activators, none) != none {
+            touched.endpoints.extend(self.backends.services().cloned());
         }
     }
 

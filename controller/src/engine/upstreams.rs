@@ -12,6 +12,8 @@ use crate::trust::UpstreamTrust;
 pub(super) struct Upstreams {
     /// Our own internal Service.
     pub(super) internal: InternalService,
+    /// Whether no activator is ready, Serving's or ours.
+    pub(super) no_activators: bool,
     /// How requests are held here, if they are.
     pub(super) holds: Option<Holds>,
     /// How pods prove who they are.
@@ -22,12 +24,12 @@ pub(super) struct Upstreams {
 impl Upstreams {
     /// Knows no revision, and trusts nobody.
     pub(super) fn new(internal: InternalService, holds: Option<Holds>) -> Self {
-        Self { internal, holds, trust: UpstreamTrust::default(), revisions: Revisions::default() }
+        Self { internal, no_activators: true, holds, trust: UpstreamTrust::default(), revisions: Revisions::default() }
     }
 
     /// Resolves backends by the objects of now.
     pub(super) fn resolver<'a>(&'a self, store: &'a Store) -> Resolver<'a> {
-        Resolver { store, internal: &self.internal, holds: self.holds.as_ref() }
+        Resolver { store, internal: &self.internal, holds: self.holds.as_ref(), no_activators: self.no_activators }
     }
 
     /// What a backend is to hold now.

@@ -116,3 +116,13 @@ pub(crate) fn is_routed_again(engine: &Engine, host: &str) -> bool {
     let host = table.host(&HostName::parse(host).unwrap()).unwrap();
     matches!(host.external()[0].splits.as_slice()[0].backend.upstream().target, Target::Internal)
 }
+
+/// The addresses that a host is sent to.
+pub(crate) fn addresses(engine: &Engine, host: &str) -> Vec<String> {
+    let table = engine.table().load();
+    let host = table.host(&HostName::parse(host).unwrap()).unwrap();
+    match &host.external()[0].splits.as_slice()[0].backend.upstream().target {
+        Target::Endpoints(set) => set.as_slice().iter().map(|endpoint| endpoint.address.to_string()).collect(),
+        other => panic!("{other:?}"),
+    }
+}

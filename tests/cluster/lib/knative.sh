@@ -79,6 +79,17 @@ sorted() {
     tr ' ' '\n' <<<"$1" | sort
 }
 
+# Serving's kinds and settings, and nobody who looks after them.
+install_serving_kinds() {
+    once install_networking
+    local core
+    core=$(part serving)/serving/core
+    apply "$core"/300-resources/*.yaml
+    kubectl wait --for=condition=Established --timeout=60s crd --all >/dev/null
+    apply "$core"/configmaps/{domain,features}.yaml
+    set_config config-domain example.com=
+}
+
 install_serving() {
     once install_networking
     local core config deployment

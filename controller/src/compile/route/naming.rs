@@ -16,6 +16,8 @@ use crate::store::Store;
 pub(crate) struct Naming {
     /// `config-domain`
     pub(crate) domain: DomainConfig,
+    /// The same with domains of before, which are served a while longer.
+    pub(crate) former: Vec<DomainConfig>,
     /// `config-network`
     pub(crate) network: NetworkConfig,
     /// `config-features`
@@ -50,6 +52,8 @@ pub(crate) struct Hosts {
     pub(crate) local: Vec<String>,
     /// Outside, unless the target is cluster-local.
     pub(crate) external: Option<String>,
+    /// What that was before the domain moved.
+    pub(crate) former: Vec<String>,
 }
 
 impl Hosts {
@@ -154,6 +158,10 @@ impl<'a> Named<'a> {
         placeholder_domain(domain, network, &names, &hostname)?;
         let inside = domain_name(domain, network, &names, &hostname, true)?;
         let external = if local { None } else { Some(domain_name(domain, network, &names, &hostname, false)?) };
-        Ok(Hosts { local: expanded_local_hosts(&inside, cluster_domain), external })
+        let former = external.iter().flat_map(|_| &self.naming.former);
+        let mut former: Vec<_> =
+            former.filter_map(|domain| domain_name(domain, network, &names, &hostname, false).ok()).collect();
+        former.retain(|host| Some(host) != external.as_ref());
+        Ok(Hosts { local: expanded_local_hosts(&inside, cluster_domain), external, former })
     }
 }

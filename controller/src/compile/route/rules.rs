@@ -34,7 +34,13 @@ impl Rules<'_> {
         for tag in self.targets.groups.keys() {
             let Some(hosts) = hosts.get(tag) else { continue };
             rules.push(self.rule(tag, hosts.local.clone(), Audience::ClusterLocal));
-            rules.extend(hosts.external.iter().map(|host| self.rule(tag, vec![host.clone()], Audience::External)));
+            rules.extend(
+                hosts
+                    .external
+                    .iter()
+                    .chain(&hosts.former)
+                    .map(|host| self.rule(tag, vec![host.clone()], Audience::External)),
+            );
         }
         rules
     }
