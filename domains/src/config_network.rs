@@ -13,6 +13,7 @@ pub(crate) const TAG_TEMPLATE: &str = "tag-template";
 /// `namespace-wildcard-cert-selector` and `mesh-compatibility-mode` are not read: the one is about certificates that
 /// a controller makes, the other about probes of Knative's activator.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each key")]
 pub struct NetworkConfig {
     /// `ingress-class`: the class of a Route that names none.
     pub ingress_class: String,
@@ -192,9 +193,10 @@ impl<'a> Keys<'a> {
         let Some((key, text)) = self.newest(spellings) else { return default.clone() };
         let parsed = Template::parse(text.trim()).map_err(|error| error.to_string());
         parsed.and_then(|template| trial(&template).map(|()| template)).unwrap_or_else(|problem| {
-            let fix = match problem.contains(NO_VALUE) {
-                true => "write {{index .Annotations \"...\"}} for what a Route may lack".to_owned(),
-                false => format!("write a template of Go such as {}", default.text()),
+            let fix = if problem.contains(NO_VALUE) {
+                "write {{index .Annotations \"...\"}} for what a Route may lack".to_owned()
+            } else {
+                format!("write a template of Go such as {}", default.text())
             };
             self.fault(key, problem, fix);
             default.clone()

@@ -109,7 +109,7 @@ impl<'a> Execution<'a> {
                 (0..count).try_for_each(|index| self.iteration(over, body, Value::Nil, &Value::Int(index)))
             }
             Value::Map(_) | Value::Int(_) | Value::Nil => self.nodes(otherwise, dot),
-            other => fails(format!("range takes a map, not a {}", other.type_name())).at(over.at),
+            other => fails(format!("range takes a map or a number, not {}", other.type_name())).at(over.at),
         }
     }
 
@@ -170,7 +170,7 @@ impl<'a> Execution<'a> {
             return self.call(*function, word.at, arguments, dot, last);
         }
         if matches!(word.operand, Operand::Nil) {
-            return fails("nil is no value of its own").at(word.at);
+            return fails("nil can only be an argument").at(word.at);
         }
         if has_arguments && word.fields.is_empty() {
             return fails("it is no function and takes nothing").at(word.at);

@@ -91,11 +91,11 @@ pub(super) fn printf(format: &str, values: &[Value<'_>]) -> Result<String, Probl
     let mut rest = format;
     while let Some((before, verb)) = rest.split_once('%') {
         output.push(before)?;
-        let number = verb.strip_prefix('.').unwrap_or_default();
-        let digits = number.len() - number.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        if digits > 0 && number[digits..].starts_with('s') {
-            rest = &number[digits + 1..];
-            push_start(&mut output, &number[..digits], values.next())?;
+        if let Some((digits, after)) = verb.strip_prefix('.').and_then(|verb| verb.split_once('s'))
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+        {
+            push_start(&mut output, digits, values.next())?;
+            rest = after;
             continue;
         }
         let mut after = verb.chars();
@@ -115,11 +115,11 @@ pub(super) fn printf(format: &str, values: &[Value<'_>]) -> Result<String, Probl
     Ok(output.into_text())
 }
 
-/// `%.5s`: the first characters of a text.
+/// `%.5s`: the first characters of a text; without digits none of them.
 fn push_start(output: &mut Output, digits: &str, value: Option<&Value<'_>>) -> Result<(), Problem> {
-    match (value, digits.parse::<usize>()) {
+    match (value, format!("0{digits}").parse::<u16>()) {
         (Some(Value::Text(text)), Ok(length)) => {
-            let end = text.char_indices().nth(length).map_or(text.len(), |(end, _)| end);
+            let end = text.char_indices().nth(length.into()).map_or(text.len(), |(end, _)| end);
             output.push(&text[..end])
         }
         _ => unsupported(format!("printf %.{digits}s: it takes a text")),

@@ -92,7 +92,7 @@ impl Function {
             Self::Println => text(format::println(&arguments)?),
             Self::Printf => match &arguments[0] {
                 Value::Text(form) => text(format::printf(form, &arguments[1..])?),
-                other => return fails(format!("printf takes a text first, not a {}", other.type_name())),
+                other => return fails(format!("printf takes a text first, not {}", other.type_name())),
             },
         })
     }
@@ -119,7 +119,7 @@ fn index<'a>(values: &[Value<'a>]) -> Result<Value<'a>, Problem> {
                 Value::Text(Cow::Borrowed(map.get(key.as_ref()).map_or("", String::as_str)))
             }
             (Value::Text(_), Value::Int(_)) => return unsupported("index takes no text; write slice"),
-            _ => return fails(format!("index cannot look up a {} in a {}", key.type_name(), item.type_name())),
+            _ => return fails(format!("index cannot look up {} in {}", key.type_name(), item.type_name())),
         };
     }
     Ok(item)
@@ -129,14 +129,14 @@ fn length(value: &Value<'_>) -> Result<i64, Problem> {
     let length = match value {
         Value::Text(text) => text.len(),
         Value::Map(map) => map.len(),
-        other => return fails(format!("a {} has no length", other.type_name())),
+        other => return fails(format!("{} has no length", other.type_name())),
     };
     Ok(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
 fn slice<'a>(values: &[Value<'a>]) -> Result<Value<'a>, Problem> {
     let Value::Text(text) = &values[0] else {
-        return fails(format!("slice takes a text, not a {}", values[0].type_name()));
+        return fails(format!("slice takes a text, not {}", values[0].type_name()));
     };
     let mut bounds = [0, text.len()];
     if values.len() > 3 {
@@ -145,7 +145,7 @@ fn slice<'a>(values: &[Value<'a>]) -> Result<Value<'a>, Problem> {
     for (bound, value) in bounds.iter_mut().zip(&values[1..]) {
         *bound = match value {
             Value::Int(place) => usize::try_from(*place).unwrap_or(usize::MAX),
-            other => return fails(format!("slice takes numbers as places, not a {}", other.type_name())),
+            other => return fails(format!("slice takes numbers as places, not {}", other.type_name())),
         };
     }
     let [start, end] = bounds;

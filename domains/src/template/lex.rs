@@ -150,11 +150,7 @@ impl<'t> Lexer<'t> {
                 Token::Variable(&rest[..self.at - start])
             }
             '_' | 'a'..='z' | 'A'..='Z' => Token::Name(self.name(0)?),
-            '\'' => return Err(Fault::new(Unsupported, start, "characters as numbers are not supported; write \"a\"")),
-            _ if !first.is_ascii() => {
-                return Err(Fault::new(Unsupported, start, format!("{first:?} is not supported outside of a string")));
-            }
-            _ => return Err(Fault::new(Syntax, start, format!("{first:?} cannot stand here"))),
+            _ => return Err(stranger(first, start)),
         };
         self.push(start, token);
         Ok(true)
@@ -222,6 +218,17 @@ impl<'t> Lexer<'t> {
             Some(value) => Ok(self.take(number.len(), Token::Int(value))),
             None => Err(Fault::new(Unsupported, self.at, format!("{number} is no whole number in base 10 or 16"))),
         }
+    }
+}
+
+/// What begins no token.
+fn stranger(first: char, at: usize) -> Fault {
+    match first {
+        '\'' => Fault::new(Unsupported, at, "characters as numbers are not supported; write \"a\""),
+        _ if !first.is_ascii() => {
+            Fault::new(Unsupported, at, format!("{first:?} is not supported outside of a string"))
+        }
+        _ => Fault::new(Syntax, at, format!("{first:?} cannot stand here")),
     }
 }
 

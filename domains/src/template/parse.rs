@@ -84,9 +84,8 @@ impl<'t> Parser<'t> {
         let problem = match self.peek() {
             Token::End => "the template ends too early".to_owned(),
             Token::Close => "a value is missing before }}".to_owned(),
-            Token::Name(name) => format!("{name} cannot stand here"),
+            Token::Name(name) | Token::Variable(name) => format!("{name} cannot stand here"),
             Token::Field(name) => format!(".{name} cannot stand here"),
-            Token::Variable(name) => format!("{name} cannot stand here"),
             Token::Int(value) => format!("{value} cannot stand here"),
             Token::Quoted(text) => format!("{text:?} cannot stand here"),
             Token::Comma => "a comma cannot stand here".to_owned(),
@@ -285,6 +284,7 @@ impl<'t> Parser<'t> {
         };
         let mut word = Word { at, operand, fields: Vec::new() };
         while let Token::Field(name) = *self.peek() {
+            // The first may be one of the dot itself.
             if word.is_constant() && self.at() > at {
                 return self.unexpected();
             }

@@ -73,7 +73,7 @@ pub(super) fn quote(text: &str) -> Option<String> {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             '\u{b}' => quoted.push_str("\\v"),
-            '\0'..='\u{7f}' => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            '\0'..='\u{7f}' => quoted.extend([format!("\\x{:02x}", u32::from(c))]),
             _ => return None,
         }
     }

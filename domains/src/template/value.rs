@@ -31,7 +31,7 @@ pub(super) fn unsupported<T>(problem: impl Into<String>) -> Result<T, Problem> {
     Err((Unsupported, problem.into()))
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// Whether a condition takes it for true.
     pub(super) fn truth(&self) -> bool {
         match self {
@@ -63,7 +63,7 @@ impl<'a> Value<'a> {
             Self::Nil => return Ok(Self::Nil),
             Self::Record(values) => values.field(name)?,
             Self::Map(map) => map.get(name).map_or(Self::Nil, |text| Self::Text(Cow::Borrowed(text.as_str()))),
-            _ => return fails(format!("a {} has no field .{name}", self.type_name())),
+            _ => return fails(format!("{} has no field .{name}", self.type_name())),
         };
         if has_arguments { fails(format!(".{name} is no function")) } else { Ok(value) }
     }
@@ -79,7 +79,7 @@ impl<'a> Value<'a> {
             (Self::Bool(one), Self::Bool(other)) => Ok(one == other),
             (Self::Int(one), Self::Int(other)) => Ok(one == other),
             (Self::Text(one), Self::Text(other)) => Ok(one == other),
-            _ => fails(format!("a {} cannot be compared with a {}", self.type_name(), other.type_name())),
+            _ => fails(format!("{} cannot be compared with {}", self.type_name(), other.type_name())),
         }
     }
 
@@ -88,7 +88,7 @@ impl<'a> Value<'a> {
         match (self, other) {
             (Self::Int(one), Self::Int(other)) => Ok(one.cmp(other)),
             (Self::Text(one), Self::Text(other)) => Ok(one.cmp(other)),
-            _ => fails(format!("a {} has no order with a {}", self.type_name(), other.type_name())),
+            _ => fails(format!("{} and {} have no order", self.type_name(), other.type_name())),
         }
     }
 }
