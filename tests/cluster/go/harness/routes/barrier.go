@@ -87,8 +87,12 @@ func (s *stage) hide(c combination) error {
 			if _, found := there[r.namespace+"/"+host]; !found {
 				continue
 			}
+			value := "cluster-local"
+			if tag != "" {
+				value = "any"
+			}
 			path := coreServices.in(r.namespace, host)
-			if err := s.merge(path, object{"metadata": object{"labels": object{visibility: "cluster-local"}}}); err != nil {
+			if err := s.merge(path, object{"metadata": object{"labels": object{visibility: value}}}); err != nil {
 				return err
 			}
 			touched[r.id()] = true

@@ -8,7 +8,7 @@ import (
 )
 
 // chosen is how many Routes of each combination go into the corpus.
-const chosen = 12
+const chosen = 10
 
 // writeCorpus writes a small part of a dump, for tests that have no cluster: of each combination some of the telling
 // Routes, what they name, and of every object only what can decide.
@@ -68,8 +68,10 @@ func (p part) named(objects []object) map[string]bool {
 		}
 		traffic, _ := field(one, "spec", "traffic").([]any)
 		for _, entry := range traffic {
-			for _, name := range []string{"configurationName", "revisionName"} {
-				targets[text(one, "metadata", "namespace")+"/"+text(entry.(object), name)] = true
+			for _, key := range []string{"configurationName", "revisionName"} {
+				if name := text(entry.(object), key); name != "" {
+					targets[text(one, "metadata", "namespace")+"/"+name] = true
+				}
 			}
 		}
 	}
@@ -102,7 +104,8 @@ func (p part) has(one object) bool {
 	case isA(one, revisions):
 		return p.targets[id(one)] || p.targets[label("configuration")]
 	case isA(one, coreServices):
-		return p.routes[label("route")] || p.targets[label("revision")] || p.targets[label("configuration")]
+		// The others decide nothing.
+		return p.routes[label("route")] && text(one, "metadata", "labels", visibility) != ""
 	}
 	return false
 }

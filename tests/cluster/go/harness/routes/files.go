@@ -20,7 +20,7 @@ func writeObjects(file string, all []object) error {
 
 // writeCompact does so with whatever is short on one line.
 func writeCompact(file string, all []object) error {
-	return write(file, all, 200)
+	return write(file, all, 300)
 }
 
 func write(file string, all []object, line int) error {

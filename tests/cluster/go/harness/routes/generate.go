@@ -74,7 +74,7 @@ func (g *generator) labels() labels {
 	some(30, "region", "eu", "us")
 	some(30, "tier", "dev", "prod", "live")
 	some(25, "domain", "upper", "dot", "digits", "underscore", "cluster", "long")
-	some(20, visibility, "cluster-local", "cluster-local", "internal")
+	some(20, visibility, "cluster-local", "cluster-local", "internal", "")
 	return all
 }
 

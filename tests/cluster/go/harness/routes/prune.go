@@ -1,20 +1,25 @@
 package main
 
-import "maps"
+import "slices"
 
 // prune keeps of an object what can decide about the rules of a KIngress.
 func prune(one object) object {
-	metadata := only(one["metadata"], "name", "namespace", "generation", "labels", "annotations", "ownerReferences")
+	metadata := only(one["metadata"], "name", "namespace", "generation", "labels")
 	kept := object{"apiVersion": one["apiVersion"], "kind": one["kind"], "metadata": metadata}
 	switch {
 	case isA(one, configMaps):
-		pruneConfig(kept, one)
+		kept["metadata"] = only(one["metadata"], "name", "namespace")
+		kept["data"] = without(one["data"], "_example")
 	case isA(one, kingresses):
 		kept["metadata"] = only(metadata, "name", "namespace")
 		kept["spec"] = only(one["spec"], "rules", "httpOption")
 	case isA(one, coreServices):
+		kept["metadata"] = only(one["metadata"], "name", "namespace", "labels", "ownerReferences")
 		kept["spec"] = only(one["spec"], "type", "ports")
 	case isA(one, routes):
+		metadata = only(one["metadata"], "name", "namespace", "generation", "labels", "annotations", "ownerReferences", "uid")
+		kept["metadata"] = metadata
+		metadata["annotations"] = without(metadata["annotations"], "serving.knative.dev/creator", "serving.knative.dev/lastModifier")
 		kept["spec"] = one["spec"]
 	case isA(one, services), isA(one, configurations):
 		spec := only(one["spec"], "traffic")
@@ -24,16 +29,6 @@ func prune(one object) object {
 		kept["spec"], kept["status"] = containers(one["spec"]), readiness(one)
 	}
 	return kept
-}
-
-// pruneConfig leaves out the examples, but for that of config-domain, where any other key is a domain.
-func pruneConfig(kept, one object) {
-	data := maps.Clone(one["data"].(object))
-	if text(one, "metadata", "name") != "config-domain" {
-		delete(data, "_example")
-	}
-	kept["metadata"] = only(one["metadata"], "name", "namespace")
-	kept["data"] = data
 }
 
 // containers keeps what tells the protocol.
@@ -60,6 +55,17 @@ func only(from any, keys ...string) object {
 	kept := object{}
 	for _, key := range keys {
 		if value := field(object{"": from}, "", key); value != nil {
+			kept[key] = value
+		}
+	}
+	return kept
+}
+
+// without leaves out some fields of an object.
+func without(from any, keys ...string) object {
+	kept := object{}
+	for key, value := range field(object{"": from}, "").(object) {
+		if !slices.Contains(keys, key) {
 			kept[key] = value
 		}
 	}

@@ -63,12 +63,10 @@ func (s *stage) play(c combination) (*scene, error) {
 		s.settle,
 		func() error { return s.hide(c) },
 	}
-	for i, step := range steps {
-		started := time.Now()
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
 		}
-		fmt.Println("step", i, time.Since(started))
 	}
 	return s.steady()
 }

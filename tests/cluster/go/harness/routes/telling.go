@@ -25,6 +25,9 @@ func first(tag []string) string {
 // mixed is a split with tags.
 var mixed = []target{pinned("blue-00001", 70), followed("green", 20, "next"), pinned("blue-00002", 10, "now"), pinned("green-first", 0, "old")}
 
+// halved is a smaller one.
+var halved = []target{pinned("blue-00001", 80), followed("green", 20, "next")}
+
 type labels = map[string]string
 
 // telling are Routes that each show one rule. All are in the first namespace but those that say otherwise.
@@ -44,17 +47,17 @@ var telling = []route{
 	{name: "all-tagged", traffic: []target{pinned("blue-00001", 50, "left"), pinned("blue-00002", 50, "right")}},
 	{name: "odd-tags", traffic: []target{pinned("blue-00001", 25, "b10"), pinned("blue-00002", 25, "b2"), pinned("blue-00003", 25, "b-1"), pinned("green-first", 25, "b")}},
 	{name: "local", labels: labels{visibility: "cluster-local"}, traffic: mixed},
-	{name: "local-nonprofit", labels: labels{visibility: "cluster-local", "app": "nonprofit", "tier": "dev"}, traffic: mixed},
+	{name: "local-nonprofit", labels: labels{visibility: "cluster-local", "app": "nonprofit", "tier": "dev"}, traffic: halved},
 	{name: "internal-visibility", labels: labels{visibility: "internal"}, traffic: mixed}, // only cluster-local counts on a Route
 	{name: "hidden-main", traffic: mixed, hidden: []string{""}},
 	{name: "hidden-tag", traffic: mixed, hidden: []string{"next"}},
 	{name: "hidden-all", traffic: mixed, hidden: []string{"", "next", "now", "old"}},
 	{name: "hidden-nonprofit-tag", labels: labels{"app": "nonprofit", "region": "eu"}, traffic: mixed, hidden: []string{"now", "old"}},
-	{name: "nonprofit", labels: labels{"app": "nonprofit"}, traffic: mixed},
-	{name: "nonprofit-eu", labels: labels{"app": "nonprofit", "region": "eu", "tier": "dev"}, traffic: mixed},
-	{name: "tie", labels: labels{"region": "eu", "tier": "dev"}, traffic: mixed},
-	{name: "prod", labels: labels{"tier": "prod"}, traffic: mixed},
-	{name: "secret", labels: labels{"app": "secret"}, traffic: mixed},
+	{name: "nonprofit", labels: labels{"app": "nonprofit"}, traffic: halved},
+	{name: "nonprofit-eu", labels: labels{"app": "nonprofit", "region": "eu", "tier": "dev"}, traffic: halved},
+	{name: "tie", labels: labels{"region": "eu", "tier": "dev"}, traffic: halved},
+	{name: "prod", labels: labels{"tier": "prod"}, traffic: halved},
+	{name: "secret", labels: labels{"app": "secret"}, traffic: halved},
 	{name: "secret-tie", labels: labels{"app": "secret", "region": "eu"}, traffic: one("green")},
 	{name: "http-option-enabled", annotations: labels{httpOption: "Enabled"}, traffic: one("blue")},
 	{name: "http-option-redirected", annotations: labels{httpOptionOther: "redirected"}, traffic: one("blue")},
@@ -62,13 +65,13 @@ var telling = []route{
 	{name: "http-option-empty", annotations: labels{httpOption: "", httpOptionOther: "redirected"}, traffic: one("blue")},       // the first key that is there decides
 	{name: "http-option-wrong", annotations: labels{httpOption: "disabled"}, traffic: one("blue")},                              // a ConfigMap may say so, a Route may not
 	{name: "no-tls", annotations: labels{"networking.knative.dev/disable-external-domain-tls": "true"}, traffic: one("blue")},
-	{name: "rollout", annotations: labels{"serving.knative.dev/rollout-duration": "120s"}, traffic: mixed}, // there is nothing to roll out
-	{name: "sub", annotations: labels{"sub": "team"}, traffic: mixed},
-	{name: "sub-nonprofit", annotations: labels{"sub": "team.two"}, labels: labels{"app": "nonprofit"}, traffic: mixed},
-	{name: "sub-secret", annotations: labels{"sub": "team"}, labels: labels{"app": "secret"}, traffic: mixed},
-	{name: "sub-invalid", annotations: labels{"sub": "Team_One"}, traffic: mixed},
-	{name: "sub-invalid-local", annotations: labels{"sub": "Team_One"}, labels: labels{visibility: "cluster-local"}, traffic: mixed},
-	{name: "sub-invalid-secret", annotations: labels{"sub": "Team_One"}, labels: labels{"app": "secret"}, traffic: mixed},
+	{name: "rollout", annotations: labels{"serving.knative.dev/rollout-duration": "120s"}, traffic: halved}, // there is nothing to roll out
+	{name: "sub", annotations: labels{"sub": "team"}, traffic: halved},
+	{name: "sub-nonprofit", annotations: labels{"sub": "team.two"}, labels: labels{"app": "nonprofit"}, traffic: halved},
+	{name: "sub-secret", annotations: labels{"sub": "team"}, labels: labels{"app": "secret"}, traffic: halved},
+	{name: "sub-invalid", annotations: labels{"sub": "Team_One"}, traffic: halved},
+	{name: "sub-invalid-local", annotations: labels{"sub": "Team_One"}, labels: labels{visibility: "cluster-local"}, traffic: halved},
+	{name: "sub-invalid-secret", annotations: labels{"sub": "Team_One"}, labels: labels{"app": "secret"}, traffic: halved},
 	{name: "missing-revision", traffic: []target{pinned("blue-00001", 50), pinned("blue-00009", 50)}},
 	{name: "missing-configuration", traffic: one("red")},
 	{name: "missing-at-zero", traffic: []target{pinned("blue-00001", 100), pinned("blue-00009", 0, "gone")}},
@@ -81,13 +84,13 @@ var telling = []route{
 	{name: "long-name-tagged", length: 63, traffic: []target{followed("blue", 100), pinned("blue-00001", 0, "t")}},
 	{name: "long-name-local", length: 63, labels: labels{visibility: "cluster-local"}, traffic: one("green")},
 	{name: "nearly-long-name", length: 61, traffic: []target{followed("blue", 100), pinned("blue-00001", 0, "t")}}, // 61 characters, 63 with the tag
-	{name: "domain-upper", labels: labels{"domain": "upper"}, traffic: mixed},
-	{name: "domain-upper-local", labels: labels{"domain": "upper", visibility: "cluster-local"}, traffic: mixed},
-	{name: "domain-dot", labels: labels{"domain": "dot"}, traffic: mixed},
-	{name: "domain-digits", labels: labels{"domain": "digits"}, traffic: mixed},
-	{name: "domain-underscore", labels: labels{"domain": "underscore"}, traffic: mixed},
-	{name: "domain-cluster", labels: labels{"domain": "cluster"}, traffic: mixed},
-	{name: "domain-long", labels: labels{"domain": "long"}, traffic: mixed},
+	{name: "domain-upper", labels: labels{"domain": "upper"}, traffic: halved},
+	{name: "domain-upper-local", labels: labels{"domain": "upper", visibility: "cluster-local"}, traffic: halved},
+	{name: "domain-dot", labels: labels{"domain": "dot"}, traffic: halved},
+	{name: "domain-digits", labels: labels{"domain": "digits"}, traffic: halved},
+	{name: "domain-underscore", labels: labels{"domain": "underscore"}, traffic: halved},
+	{name: "domain-cluster", labels: labels{"domain": "cluster"}, traffic: halved},
+	{name: "domain-long", labels: labels{"domain": "long"}, traffic: halved},
 	{name: "domain-long-long-name", length: 52, labels: labels{"domain": "long"}, traffic: one("blue")},
 	{namespace: digits, name: "digits-plain", traffic: one("blue")},
 	{namespace: digits, name: "digits-tagged", traffic: []target{pinned("blue-00001", 60), followed("blue", 40, "next")}},
