@@ -25,7 +25,9 @@ pub use config_domain::DomainConfig;
 pub use config_features::FeatureConfig;
 pub use config_network::{HttpProtocol, NetworkConfig};
 pub use fault::KeyFault;
-pub use hosts::{HostError, RouteNames, VISIBILITY_LABEL, domain_name, expanded_local_hosts, hostname, placeholder_domain};
+pub use hosts::{
+    HostError, RouteNames, VISIBILITY_LABEL, domain_name, expanded_local_hosts, hostname, placeholder_domain,
+};
 pub(crate) use template::NO_VALUE;
 pub use template::{Template, TemplateError, TemplateFault, Values};
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 /// Templates that mostly can be executed, with values.
 pub(crate) fn templates() -> impl Strategy<Value = Value> {
-    let template = prop_oneof![4 => template(), 1 => broken()];
+    let whole = template();
+    let template = prop_oneof![4 => whole.clone(), 1 => broken(whole)];
     let tag = prop_oneof![9 => Just(""), 1 => Just("v2")];
     (template, tag, entries(), entries()).prop_map(|(template, tag, annotations, labels)| {
         json!({
@@ -24,7 +25,7 @@ pub(crate) fn networks() -> impl Strategy<Value = Value> {
     let flag = || texts(&["true", "false", "T", "0", "", "yes", " true"]);
     let seconds = || texts(&["0", "120", "+7", "-1", "", "1.5", "1m", " 1", "9223372036854775808"]);
     let word = || texts(&["one", " two\n", ""]);
-    let domain = || prop_oneof![3 => domain_template(), 1 => template()];
+    let domain = prop_oneof![3 => domain_template(), 1 => template()];
     let tag = || texts(&["{{.Tag}}-{{.Name}}", "{{.Tag}}.{{.Name}}", "{{.Namespace}}", "", " {{.Name}} ", "{{.Tag"]);
     let protocol = || texts(&["Enabled", "redirected", "DISABLED", "", "off"]);
     let entry = prop_oneof![
@@ -35,7 +36,7 @@ pub(crate) fn networks() -> impl Strategy<Value = Value> {
         (select(vec!["autocreate-cluster-domain-claims", "autocreateClusterDomainClaims"]), flag()),
         (select(vec!["internal-encryption", "enable-mesh-pod-addressability"]), flag()),
         (select(vec!["rollout-duration", "rolloutDuration"]), seconds()),
-        (select(vec!["domain-template", "domainTemplate"]), domain()),
+        (select(vec!["domain-template", "domainTemplate"]), domain),
         (select(vec!["tag-template", "tagTemplate"]), tag()),
         (select(vec!["http-protocol", "httpProtocol"]), protocol()),
     ];
@@ -165,16 +166,19 @@ fn nodes(depth: u32) -> BoxedStrategy<String> {
 
 fn node(depth: u32) -> BoxedStrategy<String> {
     let text = texts(&["a", "-", ".", " ", "\n", " b ", "}}", "{", "{{/* c */}}", " {{- /* c */ -}} ", "ä"]);
-    let open = || texts(&["{{", "{{ ", "{{- ", "{{-\n"]);
-    let close = || texts(&["}}", " }}", " -}}", "  -}}"]);
-    let action = (open(), pipeline(2), close()).prop_map(|(open, value, close)| open + &value + &close);
-    let set = (texts(&["$x", "$x", "$y", "$z", "$"]), texts(&[":=", " = ", "="]), pipeline(1), close())
+    let open = texts(&["{{", "{{ ", "{{- ", "{{-\n"]);
+    let close = texts(&["}}", " }}", " -}}", "  -}}"]);
+    let simple = pipeline(1);
+    let action = (open, pipeline(2), close.clone()).prop_map(|(open, value, close)| open + &value + &close);
+    let set = (texts(&["$x", "$x", "$y", "$z", "$"]), texts(&[":=", " = ", "="]), simple.clone(), close)
         .prop_map(|(name, set, value, close)| format!("{{{{{name} {set} {value}{close}"));
     if depth == 0 {
         return prop_oneof![3 => text, 3 => action, 1 => set].boxed();
     }
-    let inner = || nodes(depth - 1);
-    let condition = || prop_oneof![3 => pipeline(1), 1 => pipeline(1).prop_map(|value| format!("$x := {value}"))];
+    let nodes = nodes(depth - 1);
+    let inner = || nodes.clone();
+    let sets = simple.clone().prop_map(|value| format!("$x := {value}")).boxed();
+    let condition = || prop_oneof![3 => simple.clone(), 1 => sets.clone()];
     let choice = (texts(&["if", "with"]), condition(), inner(), condition(), inner(), inner(), 0..4_u8).prop_map(
         |(keyword, first, one, second, two, three, form)| {
             let other = if keyword == "if" { "with" } else { "if" };
@@ -190,7 +194,7 @@ fn node(depth: u32) -> BoxedStrategy<String> {
             }
         },
     );
-    let over = prop_oneof![3 => texts(&["$.Labels", ".Annotations", "3", "0", "$y"]), 1 => pipeline(1)];
+    let over = prop_oneof![3 => texts(&["$.Labels", ".Annotations", "3", "0", "$y"]), 1 => simple.clone()];
     let names = texts(&["", "$v := ", "$k, $v := ", "$x = ", "$k, $x = "]);
     let show = texts(&["", "{{.}}", "{{$x}}", "{{$.Name}}{{.}}"]);
     let range = (names, over, show, inner(), any::<bool>(), inner()).prop_map(
@@ -203,10 +207,13 @@ fn node(depth: u32) -> BoxedStrategy<String> {
 }
 
 fn pipeline(depth: u32) -> BoxedStrategy<String> {
-    let call = (function(), vec(value(depth), 0..3)).prop_map(|(function, values)| with_arguments(&function, &values));
-    let piped = (value(depth), select(vec![" | ", "|", " |\n"]), call.clone())
+    let value = value(depth);
+    let call = (function(), vec(value.clone(), 0..3))
+        .prop_map(|(function, values)| with_arguments(&function, &values))
+        .boxed();
+    let piped = (value.clone(), select(vec![" | ", "|", " |\n"]), call.clone())
         .prop_map(|(value, pipe, call)| format!("{value}{pipe}{call}"));
-    prop_oneof![8 => value(depth), 8 => typed(depth), 1 => call, 2 => piped].boxed()
+    prop_oneof![8 => value, 8 => typed(depth), 1 => call, 2 => piped].boxed()
 }
 
 fn with_arguments(function: &str, values: &[String]) -> String {
@@ -222,32 +229,23 @@ fn function() -> BoxedStrategy<String> {
 /// Calls whose arguments mostly fit.
 fn typed(depth: u32) -> BoxedStrategy<String> {
     let map = || texts(&["$.Labels", "$.Annotations", ".Labels"]);
-    let key = || prop_oneof![3 => texts(&["\"app\"", "\"sub\"", "`a.b/c`", "\"none\""]), 1 => value(0)];
-    let text = || prop_oneof![3 => texts(&["$.Name", "$.Domain", "\"\"", "\"hello\"", "$x"]), 1 => value(depth.min(1))];
+    let (any, plain) = (value(depth.min(1)), value(0));
+    let key = || prop_oneof![3 => texts(&["\"app\"", "\"sub\"", "`a.b/c`", "\"none\""]), 1 => plain.clone()];
+    let text = || prop_oneof![3 => texts(&["$.Name", "$.Domain", "\"\"", "\"hello\"", "$x"]), 1 => any.clone()];
     let place = || texts(&["0", "1", "2", "5", "-1", "100", "(len $.Name)"]);
-    let format = texts(&[
-        "\"%s\"",
-        "\"%v-%v\"",
-        "\"%q\"",
-        "\"%d\"",
-        "\"%%\"",
-        "\"%.2s\"",
-        "`%s%s%s`",
-        "\"100%\"",
-        "\"%.s\"",
-        "\"%x\"",
-        "\"\"",
-    ]);
+    let format =
+        texts(&r#""%s" "%v-%v" "%q" "%d" "%%" "%.2s" `%s%s%s` "100%" "%.s" "%x" """#.split(' ').collect::<Vec<_>>());
     let compare = texts(&["eq", "ne", "lt", "le", "gt", "ge"]);
-    let same = prop_oneof![(text(), text()), (place(), place()), (value(0), value(0))];
+    let same = prop_oneof![(text(), text()), (place(), place()), (plain.clone(), plain.clone())];
     prop_oneof![
         (map(), key()).prop_map(|(map, key)| format!("index {map} {key}")),
         (text(), place(), place()).prop_map(|(text, start, end)| format!("slice {text} {start} {end}")),
         (compare, same).prop_map(|(compare, (one, other))| format!("{compare} {one} {other}")),
-        (format, vec(value(depth.min(1)), 0..3))
-            .prop_map(|(format, values)| { format!("printf {}", with_arguments(&format, &values)) }),
+        (format, vec(any.clone(), 0..3))
+            .prop_map(|(format, values)| format!("printf {}", with_arguments(&format, &values))),
         text().prop_map(|text| format!("len {text}")),
-        (texts(&["and", "or"]), vec(value(0), 1..4)).prop_map(|(function, values)| with_arguments(&function, &values)),
+        (texts(&["and", "or"]), vec(plain.clone(), 1..4))
+            .prop_map(|(function, values)| with_arguments(&function, &values)),
         (text(), text(), text()).prop_map(|(one, two, three)| format!("eq {one} {two} {three}")),
     ]
     .boxed()
@@ -257,34 +255,19 @@ fn value(depth: u32) -> BoxedStrategy<String> {
     let plain =
         texts(&["$.Name", ".Name", "$.Domain", "$.Labels.app", "$.Labels.none", "$.Annotations.sub", "$x", "."]);
     let constant = texts(&["\"text\"", "`raw`", "\"\"", "\"a\\tb\\u00e4\\x41\\\"\"", "0", "1", "-2", "true", "false"]);
-    let odd = texts(&[
-        "nil",
-        "+3",
-        "0x10",
-        "9223372036854775807",
-        "\"\\n\"",
-        "$",
-        "$y",
-        ".Namespace",
-        "$.Labels",
-        ".Annotations",
-        ".Nothing",
-        "$.Labels.none.more",
-        ".Name.more",
-        ".Tag",
-        "print",
-        "len",
-    ]);
+    // No large number: Go would count up to it.
+    let odd = "nil +3 0x10 \"\\n\" $ $y .Namespace $.Labels .Annotations .Nothing $.Labels.none.more .Name.more .Tag print len";
+    let odd = texts(&odd.split(' ').collect::<Vec<_>>());
     if depth == 0 {
         return prop_oneof![8 => plain, 4 => constant, 2 => odd].boxed();
     }
-    let group = || prop_oneof![3 => typed(depth - 1), 1 => pipeline(depth - 1)];
+    let group = prop_oneof![3 => typed(depth - 1), 1 => pipeline(depth - 1)].boxed();
     prop_oneof![
         8 => plain,
         4 => constant,
         2 => odd,
-        6 => group().prop_map(|inner| format!("({inner})")),
-        1 => group().prop_map(|inner| format!("( {inner} ).Name")),
+        6 => group.clone().prop_map(|inner| format!("({inner})")),
+        1 => group.prop_map(|inner| format!("( {inner} ).Name")),
     ]
     .boxed()
 }
@@ -293,12 +276,12 @@ fn value(depth: u32) -> BoxedStrategy<String> {
 const PIECES: &str = "{{ }} ( ) \" ` | . $ := = , - \\ /* */ end else {{end}} {{else}} {{else}}{{if}} x 1 % é";
 
 /// Templates with a change that often breaks them.
-fn broken() -> impl Strategy<Value = String> {
+fn broken(template: BoxedStrategy<String>) -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => texts(&PIECES.split(' ').collect::<Vec<_>>()),
         1 => texts(&["", " ", "- ", " -", "\n"]),
     ];
-    (template(), vec((any::<Index>(), 0..3_usize, piece), 1..3)).prop_map(|(template, edits)| {
+    (template, vec((any::<Index>(), 0..3_usize, piece), 1..3)).prop_map(|(template, edits)| {
         let mut characters: Vec<char> = template.chars().collect();
         for (at, removed, piece) in edits {
             let start = at.index(characters.len() + 1);

@@ -91,8 +91,8 @@ pub(crate) fn knatives(questions: &[Value]) -> Option<Vec<Value>> {
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "go run: {}", output.status);
     writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "go run failed");
     Some(values(&String::from_utf8(output.stdout).unwrap()))
 }
 
