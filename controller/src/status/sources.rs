@@ -141,3 +141,6 @@ impl Sources {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
