@@ -339,3 +339,22 @@ fn the_default_domain_follows_our_address_and_old_hosts_stay_a_while() {
     assert_eq!((outside(&engine, new), outside(&engine, "hello.default.example.com").len()), (vec![], 1));
     assert!(names.borrow().domains.contains("example.com"));
 }
+
+#[test]
+fn a_host_that_magic_dns_would_lead_elsewhere_is_warned_of() {
+    let mut engine = with_two_revisions();
+    apply(&mut engine, [config("config-domain", &json!({"10.0.0.5.nip.io": ""}))]);
+    for (name, wanted) in [
+        ("hello", None),
+        (
+            "v-1-2-3-4",
+            Some(
+                "Route default/v-1-2-3-4: v-1-2-3-4.default.10.0.0.5.nip.io does not lead to 10.0.0.5 but to 1.2.3.4, \
+                 which v-1-2-3-4 reads as; rename the service, tag or namespace, or write the domain with dashes",
+            ),
+        ),
+    ] {
+        let applied = apply(&mut engine, [route(name, &json!([{"revisionName": "hello-1", "percent": 100}]))]);
+        assert_eq!(applied.notices.first().map(String::as_str), wanted);
+    }
+}
