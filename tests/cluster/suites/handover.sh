@@ -45,8 +45,8 @@ services_answer() {
     services_are_ready
     route own hello-00001
     kubectl wait --for=condition=Ready --timeout=60s route/own >/dev/null
-    expect "hello" "Hello World" "$(ask hello.default.example.com | cut --characters=1-11)"
-    expect "own" "Hello World" "$(ask own.default.example.com | cut --characters=1-11)"
+    answers hello.default.example.com "Hello World" || fail "hello: saw '$(ask hello.default.example.com)'"
+    answers own.default.example.com "Hello World" || fail "own: saw '$(ask own.default.example.com)'"
 }
 
 serving_goes() {
@@ -85,7 +85,7 @@ serving_returns() {
     wait_for 60 "Serving to look at Route own" eval 'kubectl get king/own --output json | grep --quiet shop-00001'
     services_are_ready
     expect "own" 200 "$(ask own.default.example.com | tail --bytes=3)"
-    expect "fresh" "Hello World" "$(ask fresh.default.example.com | cut --characters=1-11)"
+    answers fresh.default.example.com "Hello World" || fail "fresh: saw '$(ask fresh.default.example.com)'"
 }
 
 # Load at two ksvcs from before the first step to after the last.
