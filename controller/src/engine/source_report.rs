@@ -96,7 +96,8 @@ impl Engine {
             let shares = rollout.filter(|_| *latest).and_then(|rollout| rollout.of(tag, &found.configuration));
             match shares.filter(|shares| shares.revisions.len() > 1) {
                 Some(shares) => {
-                    traffic.extend(shares.revisions.iter().map(|share| one(&share.revision_name, share.percent)))
+                    let shares = shares.revisions.iter();
+                    traffic.extend(shares.map(|share| one(&share.revision_name, share.percent)));
                 }
                 None => traffic.push(one(&found.revision, *percent)),
             }

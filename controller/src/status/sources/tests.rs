@@ -36,7 +36,7 @@ impl Fixture {
             ..Settings::default()
         };
         let addresses = Addresses { public: "p.s.svc".into(), private: "i.s.svc".into() };
-        let replica_timeout = Duration::from_secs(60);
+        let replica_timeout = Duration::from_mins(1);
         let mut board = Board::new(BoardSettings { me: Me::Alone, addresses, replica_timeout });
         board.lead(true, start);
         let mut engine = Engine::new(settings);
