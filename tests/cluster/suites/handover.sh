@@ -24,9 +24,9 @@ spec: {traffic: [{revisionName: $2, percent: 100}]}
 YAML
 }
 
-# gateway_says TEXT: since the suite began
+# gateway_says TEXT: since the services answered
 gateway_says() {
-    kubectl --namespace knative-serving logs --selector app.kubernetes.io/name=net-pingora --tail=-1 | grep --quiet "$1"
+    kubectl --namespace knative-serving logs --selector app.kubernetes.io/name=net-pingora --tail=-1 --since-time="$began" | grep --quiet "$1"
 }
 
 # route_is NAME PATH VALUE
@@ -126,5 +126,6 @@ once install_serving
 serving_images helloworld runtime
 url=$(gateway_url)
 run_steps services_answer
+began=$(date --utc +%FT%TZ)
 begin_load
 run_steps serving_goes routes_change_without_serving serving_returns no_request_failed
