@@ -210,6 +210,35 @@ query() {
     outside dig "@$address" +short +tries=1 +time=2 "$@" | paste --serial --delimiters=' '
 }
 
+# in_the_cluster HOST: the revision that answers whoever asks the cluster's DNS for a host
+in_the_cluster() {
+    local found
+    found=$(dig +short +tries=1 +time=2 "@$dns_address" "$1" | tail --lines=1)
+    curl --silent --max-time 5 --resolve "$1:80:$found" "http://$1/" | jq --raw-output .host.envs.K_REVISION
+}
+
+pods_reach_a_route_by_its_name() {
+    kubectl apply --kustomize "$repository/deploy/standalone" >/dev/null
+    set_config config-network autocreate-cluster-domain-claims=true
+    kubectl --namespace knative-serving rollout status --timeout=60s deployment/net-pingora >/dev/null
+    wait_for 10 "the placeholder Service" test_output kubectl get service/inner --output name
+    expect "where it leads" net-pingora-internal.knative-serving.svc.cluster.local "$(kubectl get service/inner --output jsonpath='{.spec.externalName}')"
+    expect "its owner" Route/inner "$(kubectl get service/inner --output jsonpath='{.metadata.ownerReferences[0].kind}/{.metadata.ownerReferences[0].name}')"
+    wait_for 10 "an answer by the cluster's DNS" eval '[ "$(in_the_cluster inner.default.svc.cluster.local)" = hello-00001 ]'
+    wait_for 10 "those of tags" test_output kubectl get service/canary-hello service/stable-hello --output name
+    kubectl apply --filename - >/dev/null <<YAML
+apiVersion: serving.knative.dev/v1beta1
+kind: DomainMapping
+metadata: {name: auto.shop.org, namespace: default}
+spec: {ref: {apiVersion: serving.knative.dev/v1, kind: Route, name: inner}}
+YAML
+    wait_for 10 "the claim" test_output kubectl get clusterdomainclaim/auto.shop.org --output name
+    wait_for 10 "the DomainMapping to be Ready" is_ready domainmapping auto.shop.org
+    expect "custom domain" hello-00001 "$(ask auto.shop.org)"
+    kubectl delete route/inner domainmapping/auto.shop.org >/dev/null
+    wait_for 20 "the placeholder Service to go with its Route" eval '! kubectl get service/inner'
+}
+
 names_are_answered_by_the_gateway() {
     local dashes=${address//./-} hex name
     # Four numbers are four words.
@@ -249,4 +278,5 @@ wait_for 30 "the gateway's address" test_output gateway_address
 address=$(gateway_address)
 run_steps a_route_splits kubectl_shows_it a_header_chooses_a_tag the_newest_revision_takes_over_once_a_pod_is_ready \
     a_cluster_local_route_is_not_seen_outside a_domain_mapping_answers paths_of_one_domain_go_to_different_routes \
-    hosts_follow_the_domain names_are_answered_by_the_gateway what_is_wrong_is_told_and_the_last_good_stays
+    hosts_follow_the_domain names_are_answered_by_the_gateway what_is_wrong_is_told_and_the_last_good_stays \
+    pods_reach_a_route_by_its_name

@@ -133,6 +133,12 @@ impl<'a> Named<'a> {
         Some(HostOrigin { tag, rule, domain_template: template.to_owned(), tag_template })
     }
 
+    /// The name of a tag's placeholder Service; none where the host name could not be one.
+    pub(crate) fn placeholder(&self, tag: &str) -> Option<String> {
+        let name = hostname(&self.naming.network, &self.names(), tag).ok()?;
+        (!name.contains('.')).then_some(name)
+    }
+
     /// The hosts of each of these tags.
     ///
     /// # Errors
