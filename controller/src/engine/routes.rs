@@ -56,9 +56,9 @@ impl Routes {
         Self { enabled, ..Self::default() }
     }
 
-    /// When a rollout goes on.
+    /// When a rollout goes on; those of Serving's are its own to step.
     pub(super) fn next_step(&self) -> Option<Instant> {
-        self.known.values().filter_map(|known| known.next_step).min()
+        self.known.values().filter(|_| self.enabled).filter_map(|known| known.next_step).min()
     }
 
     /// Why the latest version of a Route or a DomainMapping is not served.
