@@ -104,7 +104,7 @@ no_request_failed() {
 load() {
     local all=0 failed=0 status
     until [ -e "$state/tmp/stop" ]; do
-        status=$(curl --silent --max-time 5 --output /dev/null --header "Host: $1.default.example.com" --write-out '%{http_code}' "$url/") || true
+        status=$(curl --silent --max-time 30 --output /dev/null --header "Host: $1.default.example.com" --write-out '%{http_code}' "$url/") || true
         all=$((all + 1))
         if [ "$status" != 200 ]; then
             failed=$((failed + 1))
