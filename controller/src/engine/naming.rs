@@ -13,7 +13,7 @@ use super::{Batch, Engine};
 use crate::api::{FieldFault, Ingress, Kind, ObjectId, Service, id};
 use crate::compile::route::Naming;
 use crate::compile::service::InternalService;
-use crate::fault::{Origin, with_key};
+use crate::fault::with_key;
 use crate::store::{Store, Touched};
 use crate::trust::CONFIG_NETWORK;
 
@@ -147,8 +147,9 @@ impl Engine {
             }
             let none = Map::new();
             let data = self.store.config_map(&key).map_or(&none, |map| &map.data);
+            let origin = self.store.origin(&id(Kind::ConfigMap, &key));
             for fault in self.namer.read(&mut next, name, data).err().into_iter().flatten() {
-                batch.fault(&id(Kind::ConfigMap, &key), &Origin::default(), of_key(fault));
+                batch.fault(&id(Kind::ConfigMap, &key), &origin, of_key(fault));
             }
         }
         let addresses = self.namer.addresses(&self.store);
