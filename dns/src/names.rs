@@ -22,6 +22,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 pub use self::hijack::{Hijack, hijacked};
+pub(crate) use self::ipv4::is_octet;
 
 /// An address, and where in a text it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,12 @@ pub fn domain_of(address: IpAddr, zone: &str) -> String {
         IpAddr::V6(address) => ipv6::label(address),
     };
     format!("{label}.{zone}")
+}
+
+/// All addresses in the part of a name that is in front of its zone.
+pub(crate) fn read(front: &str) -> Vec<IpAddr> {
+    let ipv4 = ipv4::first(front).map(|written| written.address.into());
+    ipv4.into_iter().chain(ipv6::first(front).map(|written| written.address.into())).collect()
 }
 
 /// The part of a name in front of a zone, whatever the case; a dot may end either.

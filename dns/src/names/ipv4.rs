@@ -18,6 +18,11 @@ pub(super) fn last(text: &str) -> Option<Ipv4Addr> {
     written.into_iter().find(|written| written.at.end == text.len()).map(|written| written.address)
 }
 
+/// Whether `label` is a number from 0 to 255 without a leading zero, which some would read as octal.
+pub(crate) fn is_octet(label: &str) -> bool {
+    octet(label).is_some()
+}
+
 /// All addresses of four numbers with `separator` between them, from left to right.
 fn separated(text: &str, separator: char) -> impl Iterator<Item = Written<Ipv4Addr>> {
     let behind = text.match_indices(DELIMITERS).map(|(at, delimiter)| at + delimiter.len());
