@@ -8,7 +8,7 @@ import (
 )
 
 // chosen is how many Routes of each combination go into the corpus.
-const chosen = 10
+const chosen = 6
 
 // writeCorpus writes a small part of a dump, for tests that have no cluster: of each combination some of the telling
 // Routes, what they name, and of every object only what can decide.
