@@ -117,8 +117,8 @@ impl Engine {
         }
         let tags = route.spec.traffic.iter().map(|target| target.tag.clone()).chain([String::new()]);
         let named = Named::new(&route, self.naming());
-        let names: BTreeSet<_> = tags.filter_map(|tag| named.placeholder(&tag)).collect();
-        names.into_iter().filter(|name| self.store.service(&route.sibling(name)).is_none()).collect()
+        let services: BTreeSet<_> = tags.filter_map(|tag| named.placeholder(&tag)).collect();
+        services.into_iter().filter(|name| self.store.service(&route.sibling(name)).is_none()).collect()
     }
 
     /// The claim that a DomainMapping would get, if it has none and may have one.

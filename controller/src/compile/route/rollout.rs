@@ -298,17 +298,20 @@ mod tests {
     #[test]
     fn steps_are_sized_by_what_the_first_percent_took() {
         const SECONDS: i64 = 1_000_000_000;
-        for (took, duration, size, pause) in
-            [(1, 101, 1, 100.0 / 99.0), (10, 110, 10, 10.0), (60, 100, 99, 40.0), (200, 100, 99, 1.0)]
-        {
+        // Seconds that the first percent took and that all is to take; what one step moves, and the nanoseconds to it.
+        for (took, duration, size, pause) in [
+            (1, 101, 1, 1_010_101_010),
+            (10, 110, 10, 10 * SECONDS),
+            (60, 100, 99, 40 * SECONDS),
+            (200, 100, 99, SECONDS),
+        ] {
             let start = StepParams { start_time: 1, ..StepParams::default() };
             let mut rollout = rollout(&[("a", 99), ("b", 1)], start);
             let now = 1 + took * SECONDS;
             rollout.observe_ready(now, duration);
             let params = &rollout.configurations[0].step_params;
             assert_eq!(params.step_size, size, "{took} {duration}");
-            let wanted = (pause * 1e9) as i64;
-            assert!((params.step_duration - wanted).abs() <= 1, "{took} {duration}: {}", params.step_duration);
+            assert_eq!(params.step_duration, pause, "{took} {duration}");
             assert_eq!(params.next_step_time, now + params.step_duration);
         }
     }
