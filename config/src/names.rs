@@ -21,8 +21,8 @@ pub struct NamesArgs {
     /// nip.io, sslip.io, one of your own, or off
     ///
     /// With 10.0.0.5 as our address and sslip.io, Route hello of namespace shop is
-    /// hello.shop.10-0-0-5.sslip.io. It counts for Routes that the gateway serves by itself; it
-    /// moves with the address.
+    /// hello.shop.10-0-0-5.sslip.io. It moves with the address. For Routes of Serving's the leader
+    /// keeps it in config-domain, with the rights of `deploy/magic-dns`.
     #[arg(long, value_name = "ZONE", env = "NET_PINGORA_MAGIC_DNS", default_value = "off")]
     pub magic_dns: MagicDns,
 

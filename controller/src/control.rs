@@ -16,7 +16,7 @@ use crate::engine::{Applied, Engine};
 use crate::events::Events;
 use crate::source::kubernetes::{Cluster, Intake};
 use crate::source::report;
-use crate::status::{Board, Placeholders, Sources, Work, Write, Writer};
+use crate::status::{Board, DefaultDomain, Placeholders, Sources, Work, Write, Writer};
 use crate::store::ObjectChange;
 
 /// What is heard of the other replicas.
@@ -36,6 +36,7 @@ pub struct Control {
     board: Board,
     sources: Sources,
     placeholders: Placeholders,
+    domain: DefaultDomain,
     served: Served,
     writer: Writer,
     events: Events,
@@ -77,6 +78,7 @@ impl Control {
             board,
             sources: Sources::default(),
             placeholders,
+            domain: DefaultDomain::default(),
             served,
             writer,
             events,
@@ -113,7 +115,7 @@ impl Control {
 
     async fn happens(&mut self, peers: &mut Peers) -> Happened {
         let due = [self.engine.next_deadline(), self.board.next_deadline(), self.sources.next_deadline()];
-        let due = due.into_iter().chain([self.placeholders.next_deadline()]);
+        let due = due.into_iter().chain([self.placeholders.next_deadline(), self.domain.next_deadline()]);
         let due = due.into_iter().flatten().min();
         let due = async move {
             match due {
@@ -188,7 +190,8 @@ impl Control {
         while self.writer.has_room() {
             let work = self.board.next(&self.engine, now);
             let work = work.or_else(|| self.sources.next(&self.board, &self.engine, now));
-            let Some(work) = work.or_else(|| self.placeholders.next(&self.board, &self.engine, now)) else { break };
+            let work = work.or_else(|| self.placeholders.next(&self.board, &self.engine, now));
+            let Some(work) = work.or_else(|| self.domain.next(&self.board, &self.engine, now)) else { break };
             self.writer.begin(work);
         }
     }
@@ -198,6 +201,8 @@ impl Control {
         match write {
             Write::Make { source, .. } => self.placeholders.written(&id, source, succeeded, now),
             Write::Source { .. } => self.sources.written(id, succeeded, now),
+            // It is looked at again by itself.
+            Write::Domain { .. } => {}
             Write::Status { .. } | Write::Release { .. } => self.board.written(id.key, succeeded, now),
         }
     }

@@ -22,7 +22,7 @@ use net_pingora_routing::{Backend, BackendKey, Change, Host, ObjectKey, Publishe
 use net_pingora_tls::CertificateCells;
 
 use self::naming::Namer;
-pub(crate) use self::naming::{CONFIG_DOMAIN, CONFIG_FEATURES};
+pub(crate) use self::naming::{CONFIG_DOMAIN, CONFIG_FEATURES, OWN_DOMAIN_ANNOTATION};
 pub use self::naming::{FrontSettings, Names};
 pub use self::outcome::{Problem, Trouble};
 use self::patience::Patience;

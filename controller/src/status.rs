@@ -5,6 +5,7 @@
 
 mod board;
 mod condition;
+mod default_domain;
 mod desired;
 mod placeholders;
 mod route;
@@ -14,6 +15,8 @@ mod writer;
 
 pub use self::board::{Board, BoardSettings, Me};
 pub use self::condition::{Condition, Conditions, Truth};
+pub use self::default_domain::DefaultDomain;
+pub(crate) use self::default_domain::DomainChange;
 pub use self::desired::Addresses;
 pub use self::placeholders::Placeholders;
 pub use self::seen::{Release, Seen, Status};

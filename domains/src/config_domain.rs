@@ -67,9 +67,14 @@ impl DomainConfig {
         all.map(String::as_str).filter(|domain| *domain != self.local)
     }
 
+    /// The domains of the ConfigMap without a selector; of several, Knative takes the smallest.
+    pub fn defaults(&self) -> impl Iterator<Item = &str> {
+        self.selectors.iter().filter(|(_, selector)| selector.is_empty()).map(|(domain, _)| domain.as_str())
+    }
+
     /// Whether the ConfigMap itself has a domain without a selector.
     pub fn has_default(&self) -> bool {
-        self.selectors.values().any(Map::is_empty)
+        self.defaults().next().is_some()
     }
 
     /// The domain of a Route with these labels.

@@ -14,6 +14,7 @@ use crate::api::{FieldFault, Ingress, Kind, ObjectId, Service, id};
 use crate::compile::route::Naming;
 use crate::compile::service::InternalService;
 use crate::fault::with_key;
+use crate::status::DomainChange;
 use crate::store::{Store, Touched};
 use crate::trust::CONFIG_NETWORK;
 
@@ -22,6 +23,10 @@ pub(crate) const CONFIG_DOMAIN: &str = "config-domain";
 /// Features of Serving that are not on for everybody.
 pub(crate) const CONFIG_FEATURES: &str = "config-features";
 
+/// The annotation of `config-domain` that says which key is ours.
+pub(crate) const OWN_DOMAIN_ANNOTATION: &str = "pingora.networking.knative.dev/default-domain";
+/// So the KIngress begins by which Serving's job `default-domain` finds an address.
+const DEFAULT_DOMAIN_JOB: &str = "default-domain-";
 /// Zones of magic names that everybody knows.
 const MAGIC_ZONES: [&str; 2] = ["nip.io", "sslip.io"];
 
@@ -133,6 +138,31 @@ impl Engine {
     /// What DNS is to tell of us, as it changes.
     pub fn names(&self) -> watch::Receiver<Names> {
         self.namer.names.subscribe()
+    }
+
+    /// What is to become of our own key of `config-domain`, if anything.
+    ///
+    /// Serving takes the domain from there. Where another default is, or Serving's own job is about to write one,
+    /// ours gives way; where Serving is not there, hosts follow the address without it.
+    pub(crate) fn domain_change(&self) -> Option<DomainChange> {
+        let zone = self.namer.settings.magic_zone.as_deref()?;
+        let key = ObjectKey::new(&self.system_namespace, CONFIG_DOMAIN);
+        let map = self.store.config_map(&key)?;
+        let own = map.metadata.annotations.get(OWN_DOMAIN_ANNOTATION).filter(|own| map.data.contains_key(*own));
+        let others = self.namer.configured.defaults().any(|domain| Some(domain) != own);
+        let job =
+            |key: &ObjectKey| *key.namespace == *self.system_namespace && key.name.starts_with(DEFAULT_DOMAIN_JOB);
+        let ours = !others && (own.is_some() || !(self.serves_routes() || self.store.keys(Kind::Ingress).any(job)));
+        let address = self.namer.addresses(&self.store).first().copied();
+        let new = match address.filter(|_| ours) {
+            Some(address) => Some(names::domain_of(address, zone)),
+            // An address that is gone may come back.
+            None if !others => own.map(str::to_owned),
+            None => None,
+        };
+        let old = own.map(str::to_owned).filter(|old| Some(old) != new.as_ref());
+        let changed = old.is_some() || (own.is_none() && new.is_some());
+        changed.then_some(DomainChange { old, new })
     }
 
     /// Reads again what changed; what is wrong is told, and the last good value stays.

@@ -39,6 +39,11 @@ pub enum Write {
         /// What it is to be.
         status: Box<Status>,
     },
+    /// Our own key of `config-domain`.
+    Domain {
+        /// Keys and our annotation, as a merge patch.
+        patch: Value,
+    },
     /// An object that is not there is made.
     Make {
         /// The Route or DomainMapping that it is made for.
@@ -113,6 +118,7 @@ impl std::fmt::Debug for Writer {
 async fn write(client: Client, work: &Work) -> Result<(), String> {
     let ObjectKey { namespace, name } = &work.id.key;
     let api = Request::new(match work.id.kind {
+        Kind::ConfigMap => format!("/api/v1/namespaces/{namespace}/configmaps"),
         Kind::Service => format!("/api/v1/namespaces/{namespace}/services"),
         Kind::ClusterDomainClaim => "/apis/networking.internal.knative.dev/v1alpha1/clusterdomainclaims".to_owned(),
         Kind::Route => format!("/apis/serving.knative.dev/v1/namespaces/{namespace}/routes"),
@@ -129,6 +135,7 @@ async fn write(client: Client, work: &Work) -> Result<(), String> {
             let patch = json!({"metadata": {"uid": uid}, "status": status.json()});
             api.patch_subresource("status", name, &parameters, &Patch::Merge(patch))
         }
+        Write::Domain { patch } => api.patch(name, &parameters, &Patch::Merge(patch)),
         Write::Make { object, .. } => api.create(&PostParams::default(), object.to_string().into_bytes()),
         Write::Release { uid, release } => {
             let Release { resource_version, others } = release;

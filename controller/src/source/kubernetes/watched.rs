@@ -21,7 +21,7 @@ use crate::api::{
 };
 use crate::compile::route::rollout::{ROLLOUT_ANNOTATION, Rollout};
 use crate::configure::CONFIG_PINGORA;
-use crate::engine::{CONFIG_DOMAIN, CONFIG_FEATURES};
+use crate::engine::{CONFIG_DOMAIN, CONFIG_FEATURES, OWN_DOMAIN_ANNOTATION};
 use crate::trust::{CLIENT_AUTHORITIES_LABEL, CONFIG_NETWORK, TRUST_BUNDLE_LABEL};
 
 /// Labels of ConfigMaps whose values are authorities.
@@ -244,11 +244,12 @@ impl Watched for ConfigMap {
         {
             self.data.clear();
         }
-        self.metadata.annotations = Fields::default();
+        self.metadata.annotations.keep_only(OWN_DOMAIN_ANNOTATION);
         self.metadata.labels.retain(&AUTHORITIES);
-        let uid = std::mem::take(&mut self.metadata.uid);
+        let (uid, annotations) =
+            (std::mem::take(&mut self.metadata.uid), std::mem::take(&mut self.metadata.annotations));
         unversioned(&mut self.metadata);
-        self.metadata.uid = uid;
+        (self.metadata.uid, self.metadata.annotations) = (uid, annotations);
         self.data.remove("_example");
     }
 
