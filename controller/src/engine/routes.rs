@@ -26,6 +26,8 @@ pub(super) struct Routes {
     /// Whether that has changed since the last batch.
     switched: bool,
     known: BTreeMap<ObjectKey, Known>,
+    /// When the next step is due of those that have a rollout under way.
+    steps: BTreeMap<ObjectKey, Instant>,
     /// Routes by the revisions and Configurations that their targets name.
     users: BTreeMap<ObjectKey, Few<ObjectKey>>,
 }
@@ -46,8 +48,6 @@ struct Known {
     targets: Vec<Target>,
     /// Its rollouts, once it is served.
     rollout: Option<Rollout>,
-    /// When the next step of a rollout is due.
-    next_step: Option<Instant>,
 }
 
 impl Routes {
@@ -58,7 +58,7 @@ impl Routes {
 
     /// When a rollout goes on; those of Serving's are its own to step.
     pub(super) fn next_step(&self) -> Option<Instant> {
-        self.known.values().filter(|_| self.enabled).filter_map(|known| known.next_step).min()
+        self.steps.values().filter(|_| self.enabled).min().copied()
     }
 
     /// Why the latest version of a Route or a DomainMapping is not served.
@@ -90,6 +90,7 @@ impl Routes {
     fn forget(&mut self, route: &ObjectKey) {
         self.rename(route, BTreeSet::new());
         self.known.remove(route);
+        self.steps.remove(route);
     }
 
     fn users_of(&self, named: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
@@ -177,13 +178,13 @@ impl Engine {
                 dirty.extend(self.routes.users_of(&configuration).cloned());
             }
         }
-        let due = |known: &Known| known.next_step.is_some_and(|step| step <= now);
-        dirty.extend(self.routes.known.iter().filter(|(_, known)| due(known)).map(|(key, _)| key.clone()));
+        dirty.extend(self.routes.steps.iter().filter(|(_, due)| **due <= now).map(|(key, _)| key.clone()));
         dirty
     }
 
     fn refresh_route(&mut self, key: &ObjectKey, touched: &mut Touched, batch: &mut Batch) {
         batch.applied.affected.insert(key.clone());
+        self.routes.steps.remove(key);
         let Some((found, id, origin)) = self.store.route(key) else {
             self.routes.forget(key);
             self.store.derive(key, None, touched);
@@ -233,7 +234,9 @@ impl Engine {
         let followed = targets.listed.iter().filter(|target| target.latest);
         known.followed =
             followed.map(|target| (target.found.configuration.clone(), target.found.revision.to_string())).collect();
-        known.next_step = rollout.next_step().map(|step| Instant::now() + until(step));
+        if let Some(step) = rollout.next_step() {
+            self.routes.steps.insert(key.clone(), Instant::now() + until(step));
+        }
         known.rollout = Some(rollout);
         known.targets = targets.listed;
         known.refusal = None;
