@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use net_pingora_config::{Pod, RoutesWhen, ServeArgs, pod, system_namespace};
 use net_pingora_controller::kubernetes::{Cluster, ClusterSettings, RoutesMode, connect};
-use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me};
+use net_pingora_controller::status::{Addresses, Board, BoardSettings, Me, Placeholders};
 use net_pingora_controller::{Applied, Control, Engine, Names, Patiences, Peers, Settings};
 use net_pingora_gateway::settings::SettingsCell;
 use net_pingora_replicas::{Channel, Replicas, Served};
@@ -99,7 +99,8 @@ async fn run(
         addresses: Addresses { public: args.cluster.external_service().into(), private: internal_service.into() },
         replica_timeout: args.cluster.replica_timeout,
     });
-    let control = Control::start(client.clone(), cluster, engine, board, served.clone()).await;
+    let placeholders = Placeholders::new(args.cluster.placeholders.then(|| objects.internal_service().into()));
+    let control = Control::start(client.clone(), cluster, engine, (board, placeholders), served.clone()).await;
     net_pingora_allocator::collect();
     // Who cannot write yet must not lead.
     let settings = replicas(args, &namespace, pod);

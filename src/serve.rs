@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 
 use net_pingora_config::{ActivatorArgs, Held, HostPort, ListenArgs, ServeArgs, domain, pod};
 use net_pingora_controller::Names;
+use net_pingora_dns::Counters;
 use net_pingora_gateway::settings::{ActivatorSettings, Autoscaler, ListenerSettings, Settings, SettingsCell};
 use net_pingora_routing::Listener;
 use tokio::runtime;
@@ -16,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cluster::{self, Synced};
-use crate::dns;
+use crate::dns::{self, Dns};
 use crate::live::{of_traffic, refuse_authorization};
 use crate::log;
 use crate::objects::{self, load};
@@ -55,24 +56,22 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Server> {
         let loaded = load(dir, objects::settings_of(args, &settings.live))?;
         loaded.log();
         settings.activator.revisions = loaded.engine.revisions();
-        start_dns(args, loaded.engine.names())?;
+        settings.responder = start_dns(args, loaded.engine.names())?;
         return Server::of_folder(settings, loaded, |_| {});
     }
     let Synced { table, revisions, certificates, names, control } = cluster::start(args, &settings.live).await?;
-    start_dns(args, names)?;
+    settings.responder = start_dns(args, names)?;
     settings.activator.revisions = revisions;
     Server::start(settings, table, certificates, || Ok(control))
 }
 
 /// Answers DNS if that is asked for, and says where.
-fn start_dns(args: &ServeArgs, names: watch::Receiver<Names>) -> anyhow::Result<()> {
-    if let Some(dns) = dns::start(&args.names, names)? {
-        let mut out = stdout().lock();
-        for address in &dns.addresses {
-            writeln!(out, "listening dns udp+tcp {address}")?;
-        }
+fn start_dns(args: &ServeArgs, names: watch::Receiver<Names>) -> anyhow::Result<Option<Arc<Counters>>> {
+    let Some(Dns { addresses, counters }) = dns::start(&args.names, names)? else { return Ok(None) };
+    for address in addresses {
+        writeln!(stdout().lock(), "listening dns {address}")?;
     }
-    Ok(())
+    Ok(Some(counters))
 }
 
 /// One line a listener: what it got.
@@ -103,6 +102,7 @@ fn settings(args: &ServeArgs) -> Settings {
         threads: args.listen.threads.map_or_else(cores, NonZeroUsize::get),
         upstream_pool: args.listen.upstream_pool,
         open_files: usize::MAX,
+        responder: None,
         activator: activator(args),
         live: Arc::new(SettingsCell::new(of_traffic(&args.live))),
     }

@@ -159,7 +159,7 @@ fn the_custom_domain_of_the_examples_leads_to_our_own_internal_service() {
 fn explain_tells_hosts_that_may_have_been_meant() {
     let output = run(&routes(), &["explain", "--from", ".", "http://helo.default.example/"]);
     let wanted = "\
-not routed, answered 404: no KIngress has the host helo.default.example
+not routed, answered 404: no KIngress and no Route has the host helo.default.example
 hosts like it: hello.default.example
 ";
     assert_eq!((stdout(&output).as_str(), output.status.code()), (wanted, Some(4)));

@@ -22,12 +22,14 @@ const REVISIONS: [Revision; 6] = [
 ];
 
 /// Name and text of every manifest of `examples/`.
-pub const FILES: [(&str, &str); 11] = [
+pub const FILES: [(&str, &str); 13] = [
     ("split.yaml", include_str!("../../examples/split.yaml")),
     ("tag.yaml", include_str!("../../examples/tag.yaml")),
     ("header.yaml", include_str!("../../examples/header.yaml")),
     ("path.yaml", include_str!("../../examples/path.yaml")),
     ("custom-domain.yaml", include_str!("../../examples/custom-domain.yaml")),
+    ("route.yaml", include_str!("../../examples/route.yaml")),
+    ("portal.yaml", include_str!("../../examples/portal.yaml")),
     ("slow.yaml", include_str!("../../examples/slow.yaml")),
     ("echo.yaml", include_str!("../../examples/echo.yaml")),
     ("grpc.yaml", include_str!("../../examples/grpc.yaml")),

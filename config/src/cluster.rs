@@ -26,6 +26,15 @@ pub struct ClusterArgs {
     #[arg(long, value_enum, value_name = "WHEN", env = "NET_PINGORA_ROUTES", default_value_t = RoutesWhen::Auto)]
     pub routes: RoutesWhen,
 
+    /// Make the objects that Serving would make beside KIngresses, while it is not there: Services by
+    /// which pods reach Routes, and claims of domains
+    ///
+    /// It takes the rights of `deploy/standalone`.
+    #[arg(long, value_name = "BOOL", env = "NET_PINGORA_PLACEHOLDERS", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub placeholders: bool,
+
     /// Where the leader listens for what the other replicas serve; only with `POD_NAME` and `POD_IP` set
     #[arg(long, value_name = "ADDRESS", env = "NET_PINGORA_REPLICAS", default_value = "[::]:9002")]
     pub replicas: SocketAddr,

@@ -15,8 +15,9 @@ pub struct SourceArgs {
     /// Folder of Kubernetes manifests: YAML or JSON, subfolders too [default: the cluster]
     ///
     /// Without it, the objects come from the cluster that KUBECONFIG names or that this pod runs
-    /// in. Read are KIngress, Service, EndpointSlice, Endpoints, Secret, ConfigMap and Revision; other
-    /// kinds are named once and skipped.
+    /// in. Read are KIngress, Service, EndpointSlice, Endpoints, Secret and ConfigMap, and Knative's Route,
+    /// Service, Configuration, Revision, DomainMapping and ClusterDomainClaim; other kinds are named
+    /// once and skipped.
     #[arg(long, value_name = "DIR", env = "NET_PINGORA_FROM", help_heading = "Objects")]
     pub from: Option<PathBuf>,
 

@@ -12,12 +12,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tracing::info;
 
-use crate::api::{Kind, ObjectId};
 use crate::engine::{Applied, Engine};
 use crate::events::Events;
 use crate::source::kubernetes::{Cluster, Intake};
 use crate::source::report;
-use crate::status::{Board, Sources, Writer};
+use crate::status::{Board, Placeholders, Sources, Work, Write, Writer};
+use crate::store::ObjectChange;
 
 /// What is heard of the other replicas.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct Control {
     engine: Engine,
     board: Board,
     sources: Sources,
+    placeholders: Placeholders,
     served: Served,
     writer: Writer,
     events: Events,
@@ -50,7 +51,7 @@ enum Happened {
     /// Somebody else leads, or this replica.
     Leads(bool),
     /// A write has ended, with success or not.
-    Written(ObjectId, bool),
+    Written(Work, bool),
     /// Something is due.
     Due,
 }
@@ -59,13 +60,28 @@ impl Control {
     /// Reads all objects and puts them into effect; returns once every cache is complete.
     ///
     /// `served` is told which versions are in effect, for the leader.
-    pub async fn start(client: Client, mut cluster: Cluster, engine: Engine, board: Board, served: Served) -> Self {
+    pub async fn start(
+        client: Client,
+        mut cluster: Cluster,
+        engine: Engine,
+        (board, placeholders): (Board, Placeholders),
+        served: Served,
+    ) -> Self {
         let intake = cluster.read(&engine).await;
         let objects = intake.changes.len();
         let events = Events::new(client.clone(), engine.system_namespace());
         let writer = Writer::new(client);
-        let mut control =
-            Self { cluster, engine, board, sources: Sources::default(), served, writer, events, leads: false };
+        let mut control = Self {
+            cluster,
+            engine,
+            board,
+            sources: Sources::default(),
+            placeholders,
+            served,
+            writer,
+            events,
+            leads: false,
+        };
         let applied = control.apply(intake);
         let took_ms = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         info!(objects, ingresses = applied.ingresses.len(), took_ms, "all caches are complete");
@@ -84,7 +100,7 @@ impl Control {
                 Happened::Changed(intake) => on_applied(&self.apply(intake)),
                 Happened::Reported(report) => self.reported(report),
                 Happened::Leads(leads) => self.lead(leads),
-                Happened::Written(id, succeeded) => self.written(id, succeeded),
+                Happened::Written(work, succeeded) => self.written(work, succeeded),
                 Happened::Due if self.engine.next_deadline().is_some_and(|at| at <= Instant::now()) => {
                     on_applied(&self.apply(Intake::default()));
                 }
@@ -97,6 +113,7 @@ impl Control {
 
     async fn happens(&mut self, peers: &mut Peers) -> Happened {
         let due = [self.engine.next_deadline(), self.board.next_deadline(), self.sources.next_deadline()];
+        let due = due.into_iter().chain([self.placeholders.next_deadline()]);
         let due = due.into_iter().flatten().min();
         let due = async move {
             match due {
@@ -109,7 +126,7 @@ impl Control {
             intake = self.cluster.next(&self.engine) => Happened::Changed(intake),
             Some(report) = reports.recv() => Happened::Reported(report),
             Ok(()) = leadership.changed() => Happened::Leads(matches!(*leadership.borrow_and_update(), Leadership::Us)),
-            (id, succeeded) = self.writer.ended() => Happened::Written(id, succeeded),
+            (work, succeeded) = self.writer.ended() => Happened::Written(work, succeeded),
             () = due => Happened::Due,
         }
     }
@@ -118,6 +135,7 @@ impl Control {
         self.board.lead(leads, Instant::now());
         self.leads = leads;
         self.sources.reconsider();
+        self.placeholders.reconsider(&self.engine);
         self.tell_settings_faults();
     }
 
@@ -136,6 +154,7 @@ impl Control {
             self.engine.serve_routes(enabled);
             self.sources.reconsider();
         }
+        self.placeholders.seen(changes.iter().map(ObjectChange::id));
         let applied = self.engine.apply(changes);
         report::applied(&applied);
         if applied.configured {
@@ -150,6 +169,7 @@ impl Control {
         }
         self.board.applied(&applied.affected, &self.engine);
         self.sources.applied(&applied.affected);
+        self.placeholders.applied(&applied.affected);
         let told = applied.affected.iter().chain(&fresh);
         self.served.apply(told.map(|key| (key.clone(), self.acknowledged(key))).collect());
         applied
@@ -167,15 +187,18 @@ impl Control {
         let now = Instant::now();
         while self.writer.has_room() {
             let work = self.board.next(&self.engine, now);
-            let Some(work) = work.or_else(|| self.sources.next(&self.board, &self.engine, now)) else { break };
+            let work = work.or_else(|| self.sources.next(&self.board, &self.engine, now));
+            let Some(work) = work.or_else(|| self.placeholders.next(&self.board, &self.engine, now)) else { break };
             self.writer.begin(work);
         }
     }
 
-    fn written(&mut self, id: ObjectId, succeeded: bool) {
-        match id.kind {
-            Kind::Ingress => self.board.written(id.key, succeeded, Instant::now()),
-            _ => self.sources.written(id, succeeded, Instant::now()),
+    fn written(&mut self, Work { id, write }: Work, succeeded: bool) {
+        let now = Instant::now();
+        match write {
+            Write::Make { source, .. } => self.placeholders.written(&id, source, succeeded, now),
+            Write::Source { .. } => self.sources.written(id, succeeded, now),
+            Write::Status { .. } | Write::Release { .. } => self.board.written(id.key, succeeded, now),
         }
     }
 

@@ -6,6 +6,7 @@
 mod board;
 mod condition;
 mod desired;
+mod placeholders;
 mod route;
 mod seen;
 mod sources;
@@ -14,6 +15,7 @@ mod writer;
 pub use self::board::{Board, BoardSettings, Me};
 pub use self::condition::{Condition, Conditions, Truth};
 pub use self::desired::Addresses;
+pub use self::placeholders::Placeholders;
 pub use self::seen::{Release, Seen, Status};
 pub use self::sources::{SourceSeen, Sources};
 pub use self::writer::{Work, Write, Writer};

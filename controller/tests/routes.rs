@@ -267,3 +267,94 @@ fn pods_are_found_where_the_public_service_still_names_activators_that_are_gone(
     apply(&mut engine, [activators(&[8])]);
     assert_eq!(addresses(&engine), ["10.0.0.9:8012"]);
 }
+
+/// The KIngress that Serving has made of a Route.
+fn made_by_serving(name: &str, service: &str) -> Value {
+    let split = json!({"serviceNamespace": "default", "serviceName": service, "servicePort": 80, "percent": 100});
+    json!({"apiVersion": "networking.internal.knative.dev/v1alpha1", "kind": "Ingress",
+        "metadata": {"name": name, "labels": {"serving.knative.dev/route": name},
+            "annotations": {"networking.knative.dev/ingress.class": objects::CLASS}},
+        "spec": {"rules": [{"hosts": [format!("{name}.default.example.com")], "http": {"paths": [{"splits": [split]}]}}]}})
+}
+
+#[test]
+fn routes_are_handed_over_from_serving_and_back_and_none_falls_back_to_an_older_version() {
+    let mut engine = with_two_revisions();
+    engine.serve_routes(false);
+    let to = |revision: &str| json!([{"revisionName": revision, "percent": 100}]);
+    let old = ["stays", "moves"].map(|name| made_by_serving(name, "hello-1"));
+    apply(&mut engine, old.into_iter().chain(["stays", "moves"].map(|name| route(name, &to("hello-1")))));
+    let seen = |engine: &Engine, name: &str| outside(engine, &format!("{name}.default.example.com"));
+    assert_eq!(
+        (seen(&engine, "stays"), seen(&engine, "moves")),
+        (vec![share("hello-1", 100)], vec![share("hello-1", 100)])
+    );
+
+    engine.serve_routes(true);
+    apply(&mut engine, [route("moves", &to("hello-2")), route("fresh", &to("hello-2"))]);
+    for (name, wanted) in [("stays", "hello-1"), ("moves", "hello-2"), ("fresh", "hello-2")] {
+        assert_eq!(seen(&engine, name), [share(wanted, 100)], "{name} without Serving");
+    }
+    engine.serve_routes(false);
+    engine.apply(Vec::new());
+    for (name, wanted) in [("stays", "hello-1"), ("moves", "hello-2"), ("fresh", "hello-2")] {
+        assert_eq!(seen(&engine, name), [share(wanted, 100)], "{name} before Serving has looked at it");
+    }
+    // What Serving writes from now on counts, whatever it is.
+    apply(&mut engine, [made_by_serving("moves", "hello-2"), made_by_serving("fresh", "hello-1")]);
+    for (name, wanted) in [("stays", "hello-1"), ("moves", "hello-2"), ("fresh", "hello-1")] {
+        assert_eq!(seen(&engine, name), [share(wanted, 100)], "{name} once Serving has written it");
+    }
+    remove(&mut engine, &made_by_serving("fresh", "hello-1"));
+    assert!(seen(&engine, "fresh").is_empty(), "nothing of ours is left");
+}
+
+#[test]
+fn the_default_domain_follows_our_address_and_old_hosts_stay_a_while() {
+    let front = |address: &str| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "front", "namespace": "system"},
+            "status": {"loadBalancer": {"ingress": [{"ip": address}]}}})
+    };
+    let mut engine =
+        objects::engine_at("front.system.svc.cluster.local", "sslip.io", std::time::Duration::from_secs(1));
+    let names = engine.names();
+    apply(&mut engine, [revision("hello-1", "hello", 1), service("hello-1"), pods("hello-1", &[1])]);
+    apply(&mut engine, [route("hello", &json!([{"revisionName": "hello-1", "percent": 100}])), front("10.0.0.5")]);
+    let old = "hello.default.10-0-0-5.sslip.io";
+    let new = "hello.default.10-0-0-6.sslip.io";
+    assert_eq!(outside(&engine, old), [share("hello-1", 100)]);
+    apply(&mut engine, [front("10.0.0.6")]);
+    assert_eq!(
+        (outside(&engine, old), outside(&engine, new)),
+        (vec![share("hello-1", 100)], vec![share("hello-1", 100)])
+    );
+    assert_eq!(names.borrow().addresses, ["10.0.0.6".parse::<std::net::IpAddr>().unwrap()]);
+    while let Some(at) = engine.next_deadline() {
+        std::thread::sleep(at.saturating_duration_since(std::time::Instant::now()));
+        engine.apply(Vec::new());
+    }
+    assert_eq!((outside(&engine, old), outside(&engine, new)), (vec![], vec![share("hello-1", 100)]));
+    // An own default goes before it.
+    apply(&mut engine, [config("config-domain", &json!({"example.com": ""}))]);
+    assert_eq!((outside(&engine, new), outside(&engine, "hello.default.example.com").len()), (vec![], 1));
+    assert!(names.borrow().domains.contains("example.com"));
+}
+
+#[test]
+fn a_host_that_magic_dns_would_lead_elsewhere_is_warned_of() {
+    let mut engine = with_two_revisions();
+    apply(&mut engine, [config("config-domain", &json!({"10.0.0.5.nip.io": ""}))]);
+    for (name, wanted) in [
+        ("hello", None),
+        (
+            "v-1-2-3-4",
+            Some(
+                "Route default/v-1-2-3-4: v-1-2-3-4.default.10.0.0.5.nip.io does not lead to 10.0.0.5 but to 1.2.3.4, \
+                 which v-1-2-3-4 reads as; rename the service, tag or namespace, or write the domain with dashes",
+            ),
+        ),
+    ] {
+        let applied = apply(&mut engine, [route(name, &json!([{"revisionName": "hello-1", "percent": 100}]))]);
+        assert_eq!(applied.notices.first().map(String::as_str), wanted);
+    }
+}

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
-use net_pingora_dns::{Responder, Settings, Zone, Zones};
+use net_pingora_dns::{Counters, Responder, Settings, Zone, Zones};
 
 /// Questions are sent in bursts of this length.
 const TICK: Duration = Duration::from_millis(1);
@@ -36,7 +36,7 @@ const QUESTIONS: [(&str, RecordType); 10] = [
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u32>().unwrap());
     let (rate, seconds) = (arguments.next().unwrap_or(10_000), arguments.next().unwrap_or(10));
-    let (address, thread) = respond();
+    let (address, counters, thread) = respond();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
@@ -47,19 +47,20 @@ fn main() {
     let started = Instant::now();
     let sent = send(&socket, rate, started + Duration::from_secs(seconds.into()));
     let took = started.elapsed();
-    let answered = receiving.join().unwrap();
+    let received = receiving.join().unwrap();
+    let answered: u64 = counters.snapshot().map(|(_, _, count)| count).sum();
     let used = cpu(&thread).checked_sub(before).unwrap();
 
     let rate = f64::from(sent) / took.as_secs_f64();
     let busy = used.as_secs_f64() / took.as_secs_f64();
-    let each = used / answered.max(1);
-    println!("asked {sent} in {:.1} s ({rate:.0}/s), answered {answered}", took.as_secs_f64());
+    let each = used / u32::try_from(answered.max(1)).unwrap();
+    println!("asked {sent} in {:.1} s ({rate:.0}/s), answered {answered}, received {received}", took.as_secs_f64());
     println!("the thread that answers was busy {:.1} % of the time, {each:.1?} an answer", 100.0 * busy);
     println!("one core would answer {:.0}/s", 1.0 / each.as_secs_f64());
 }
 
-/// Answers on a thread of its own; returns where, and the thread's directory in `/proc`.
-fn respond() -> (SocketAddr, PathBuf) {
+/// Answers on a thread of its own; returns where, what it counts, and the thread's directory in `/proc`.
+fn respond() -> (SocketAddr, Arc<Counters>, PathBuf) {
     let own: [IpAddr; 2] = ["10.0.0.5".parse().unwrap(), "2001:db8::5".parse().unwrap()];
     let zones = [("sslip.io", Zone::magic(own)), ("nip.io", Zone::magic(own)), ("apps.example.com", Zone::domain(own))];
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(zones).unwrap()));
@@ -70,7 +71,8 @@ fn respond() -> (SocketAddr, PathBuf) {
         runtime.block_on(async {
             let responder = Responder::bind(settings, zones).unwrap();
             let thread = std::fs::read_link("/proc/thread-self").unwrap();
-            started.send((responder.local_addrs()[0], PathBuf::from("/proc").join(thread))).unwrap();
+            let thread = PathBuf::from("/proc").join(thread);
+            started.send((responder.local_addrs()[0], responder.counters(), thread)).unwrap();
             responder.run(std::future::pending()).await;
         });
     });

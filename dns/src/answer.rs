@@ -1,5 +1,6 @@
 //! What is said to a question.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Metadata, ResponseCode};
@@ -7,7 +8,7 @@ use hickory_proto::rr::rdata::{NS, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 use crate::request::Request;
-use crate::zones::{Apex, Zones};
+use crate::zones::{Apex, Known, Zones};
 
 /// Octets of a datagram that no network cuts into pieces (DNS Flag Day 2020).
 pub(crate) const UDP_PAYLOAD: u16 = 1232;
@@ -21,9 +22,7 @@ const EXPIRE: i32 = 86_400;
 /// The answer to a question, for as long as `ttl`, in seconds.
 pub(crate) fn answer(request: &Request, zones: &Zones, ttl: u32) -> Message {
     let mut message = empty(request);
-    if let Err(code) = resolve(request, zones, ttl, &mut message) {
-        message.metadata.response_code = code;
-    }
+    message.metadata.response_code = resolve(request, zones, ttl, &mut message);
     message
 }
 
@@ -59,27 +58,29 @@ fn empty(request: &Request) -> Message {
     message
 }
 
-fn resolve(request: &Request, zones: &Zones, ttl: u32, message: &mut Message) -> Result<(), ResponseCode> {
+/// Puts records in the message; returns its code.
+fn resolve(request: &Request, zones: &Zones, ttl: u32, message: &mut Message) -> ResponseCode {
     if request.edns.as_ref().is_some_and(|edns| edns.version() != 0) {
-        return Err(ResponseCode::BADVERS);
+        return ResponseCode::BADVERS;
     }
     let question = &request.question;
     if question.query_class() != DNSClass::IN || is_meta(question.query_type()) {
-        return Err(ResponseCode::Refused);
+        return ResponseCode::Refused;
     }
     let name = text(question.name());
-    let (apex, front) = zones.find(&name).ok_or(ResponseCode::Refused)?;
-    let addresses = apex.zone().addresses(front);
-    if addresses.as_ref().err() == Some(&ResponseCode::Refused) {
-        return Err(ResponseCode::Refused);
-    }
+    let Some((apex, front)) = zones.find(&name) else { return ResponseCode::Refused };
+    let (addresses, code) = match apex.zone().name(front) {
+        Known::Addresses(addresses) => (addresses, ResponseCode::NoError),
+        Known::Nothing => (Cow::default(), ResponseCode::NXDomain),
+        Known::Untold => return ResponseCode::Refused,
+    };
     message.metadata.authoritative = true;
     let record = |data| Record::from_rdata(question.name().clone(), ttl, data);
     match question.query_type() {
         RecordType::SOA if front.is_empty() => message.add_answer(record(apex.soa(ttl))),
         RecordType::NS if front.is_empty() => message.add_answer(record(RData::NS(NS(apex.server.clone())))),
         wanted => {
-            let data = addresses.iter().flat_map(|all| all.iter()).map(|address| RData::from(*address));
+            let data = addresses.iter().map(|address| RData::from(*address));
             message.add_answers(data.filter(|data| data.record_type() == wanted).map(record))
         }
     };
@@ -88,7 +89,7 @@ fn resolve(request: &Request, zones: &Zones, ttl: u32, message: &mut Message) ->
         let owner = question.name().trim_to(apex.labels);
         message.add_authority(Record::from_rdata(owner, ttl, apex.soa(ttl)));
     }
-    addresses.map(|_| ())
+    code
 }
 
 impl Apex {
@@ -98,7 +99,7 @@ impl Apex {
 }
 
 /// Whether a type asks for something else than records of that type (RFC 6895 §3.1): a transfer, or whatever there
-/// is, which is more than we want to send (RFC 8482 §4.3 allows to refuse).
+/// is, to which nobody need answer (RFC 8482 §1).
 fn is_meta(record_type: RecordType) -> bool {
     record_type == RecordType::OPT || (128..=255).contains(&u16::from(record_type))
 }

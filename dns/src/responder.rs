@@ -34,8 +34,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// How long an answer counts, also one that there is no such name; in whole seconds.
     pub ttl: Duration,
-    /// Answers a second that a source address gets by UDP, an IPv6 address with all of its /64; as many may come at
-    /// once. Whoever asks for more is told to come by TCP. `None` sets no bound.
+    /// Answers a second that a source address, an IPv6 address with all of its /64, gets by UDP from each address that
+    /// is listened on; as many may come at once. Whoever asks for more is told to come by TCP. `None` sets no bound.
     pub udp_rate: Option<NonZeroU32>,
     /// TCP connections in all.
     pub max_tcp_connections: usize,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use hickory_proto::op::Message;
 
 use crate::answer::{self, UDP_PAYLOAD};
 use crate::counters::{Counters, Outcome, Transport};
@@ -12,6 +13,9 @@ use crate::zones::Zones;
 /// An answer in a datagram has at most this many times the octets of its question: whoever forges the address of
 /// another gains nothing from us.
 const AMPLIFICATION: usize = 4;
+
+/// An answer, and how it counts.
+type Answered = (Vec<u8>, Outcome);
 
 /// What all transports share.
 #[derive(Debug)]
@@ -35,7 +39,7 @@ impl Service {
     pub(crate) fn datagram(&self, packet: &[u8], rate: Rate) -> Option<Vec<u8>> {
         let most = AMPLIFICATION * packet.len();
         let answered = match Request::read(packet) {
-            Ok(request) if rate == Rate::Over => Some((answer::truncated(&request).to_vec().ok()?, Outcome::Limited)),
+            Ok(request) if rate == Rate::Over => encoded(&answer::truncated(&request), Outcome::Limited),
             Ok(request) => {
                 let limit = usize::from(request.payload().min(UDP_PAYLOAD)).min(most);
                 self.fitting(&request, limit)
@@ -57,21 +61,25 @@ impl Service {
     }
 
     /// The answer of at most `limit` octets: all of it, or that it is truncated.
-    fn fitting(&self, request: &Request, limit: usize) -> Option<(Vec<u8>, Outcome)> {
+    fn fitting(&self, request: &Request, limit: usize) -> Option<Answered> {
         let message = answer::answer(request, &self.zones.load(), self.ttl);
         let outcome = Outcome::from(message.metadata.response_code);
-        let whole = message.to_vec().ok().filter(|whole| whole.len() <= limit);
-        Some((whole.or_else(|| message.truncate().to_vec().ok())?, outcome))
+        let whole = encoded(&message, outcome).filter(|(whole, _)| whole.len() <= limit);
+        whole.or_else(|| encoded(&message.truncate(), outcome))
     }
 
-    fn counted(&self, transport: Transport, answered: Option<(Vec<u8>, Outcome)>) -> Option<Vec<u8>> {
+    fn counted(&self, transport: Transport, answered: Option<Answered>) -> Option<Vec<u8>> {
         let outcome = answered.as_ref().map_or(Outcome::Dropped, |(_, outcome)| *outcome);
         self.counters.count(transport, outcome);
         answered.map(|(answer, _)| answer)
     }
 }
 
-fn faulty(fault: &Fault) -> Option<(Vec<u8>, Outcome)> {
+fn faulty(fault: &Fault) -> Option<Answered> {
     let Fault::Code(metadata, code) = fault else { return None };
-    Some((answer::fault(metadata, *code).to_vec().ok()?, Outcome::from(*code)))
+    encoded(&answer::fault(metadata, *code), Outcome::from(*code))
+}
+
+fn encoded(message: &Message, outcome: Outcome) -> Option<Answered> {
+    Some((message.to_vec().ok()?, outcome))
 }

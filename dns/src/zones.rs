@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::Name;
 use ipnet::IpNet;
 use thiserror::Error;
@@ -44,6 +43,17 @@ enum Names {
     Saying(Vec<IpNet>),
 }
 
+/// What is known of a name in a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Known<'z> {
+    /// It exists and has these addresses, or none.
+    Addresses(Cow<'z, [IpAddr]>),
+    /// It does not exist.
+    Nothing,
+    /// It says an address that is not to be told.
+    Untold,
+}
+
 /// A zone with the names that its records need.
 #[derive(Clone, Debug)]
 pub(crate) struct Apex {
@@ -76,26 +86,27 @@ impl Zone {
         self
     }
 
-    /// The addresses of the name that is `front` labels in front of this zone; none if it has no record of them.
-    pub(crate) fn addresses(&self, front: &str) -> Result<Cow<'_, [IpAddr]>, ResponseCode> {
+    /// What is known of the name with `front` in front of this zone.
+    pub(crate) fn name(&self, front: &str) -> Known<'_> {
         match &self.names {
-            Names::All => Ok(Cow::Borrowed(&self.addresses)),
-            Names::Saying(_) if front == SERVER => Ok(Cow::Borrowed(&self.addresses)),
-            Names::Saying(_) if is_empty_non_terminal(front) => Ok(Cow::Borrowed(&[])),
-            Names::Saying(networks) => self.told(front, networks).map(Cow::Owned),
+            Names::All => Known::Addresses(Cow::Borrowed(&self.addresses)),
+            Names::Saying(_) if front == SERVER => Known::Addresses(Cow::Borrowed(&self.addresses)),
+            Names::Saying(networks) => self.said(front, networks),
         }
     }
 
-    /// Those of the addresses in a name that are to be told.
-    fn told(&self, front: &str, networks: &[IpNet]) -> Result<Vec<IpAddr>, ResponseCode> {
-        let mut said = names::read(front);
-        if said.is_empty() {
-            return Err(ResponseCode::NXDomain);
+    /// Of the addresses in a name, those that are to be told.
+    fn said(&self, front: &str, networks: &[IpNet]) -> Known<'static> {
+        let said = names::read(front);
+        let is_told = |address: &&IpAddr| {
+            self.addresses.contains(address) || networks.iter().any(|network| network.contains(*address))
+        };
+        let told: Vec<_> = said.iter().filter(is_told).copied().collect();
+        match (said.is_empty(), told.is_empty()) {
+            (true, _) if !is_empty_non_terminal(front) => Known::Nothing,
+            (false, true) => Known::Untold,
+            _ => Known::Addresses(Cow::Owned(told)),
         }
-        said.retain(|address| {
-            true || networks.iter().any(|network| network.contains(address))
-        });
-        if said.is_empty() { Err(ResponseCode::Refused) } else { Ok(said) }
     }
 }
 
@@ -142,15 +153,17 @@ impl Apex {
     }
 }
 
-/// Whether a name says nothing, and names under it do (RFC 8020 §2): the zone itself, and the end of an address with
+/// Whether names under one that says no address do (RFC 8020 §2): it is the zone itself, or the end of an address with
 /// dots, for which resolvers may ask on their way to the whole of it (RFC 9156 §2).
 fn is_empty_non_terminal(front: &str) -> bool {
-    front.is_empty() || (front.split('.').all(is_octet) && front.split('.').count() < 4)
+    front.is_empty() || front.split('.').all(is_octet)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const OWN: [&str; 2] = ["10.0.0.5", "2001:db8::5"];
 
     fn addresses(text: &[&str]) -> Vec<IpAddr> {
         text.iter().map(|address| address.parse().unwrap()).collect()
@@ -177,27 +190,29 @@ mod tests {
 
     #[test]
     fn a_magic_zone_tells_no_addresses_but_those_it_may() {
-        let own = addresses(&["10.0.0.5", "2001:db8::5"]);
-        let zone = Zone::magic(own.clone()).telling(["192.168.0.0/16".parse().unwrap()]);
+        let zone = Zone::magic(addresses(&OWN)).telling(["192.168.0.0/16".parse().unwrap()]);
+        let known = |text: &[&str]| Known::Addresses(Cow::Owned(addresses(text)));
         for (front, wanted) in [
-            ("app.ns.10.0.0.5", Ok(addresses(&["10.0.0.5"]))),
-            ("app.2001-db8--5", Ok(addresses(&["2001:db8::5"]))),
-            ("10-0-0-5.2001-db8--5", Ok(own.clone())),
-            ("192-168-7-7", Ok(addresses(&["192.168.7.7"]))),
-            ("10-0-0-6", Err(ResponseCode::Refused)),
-            ("127-0-0-1", Err(ResponseCode::Refused)),
+            ("app.ns.10.0.0.5", known(&["10.0.0.5"])),
+            ("10.0.0.5", known(&["10.0.0.5"])),
+            ("10.0.0.5.7", known(&["10.0.0.5"])),
+            ("app.2001-db8--5", known(&["2001:db8::5"])),
+            ("10-0-0-5.2001-db8--5", known(&OWN)),
+            ("192-168-7-7", known(&["192.168.7.7"])),
+            ("10-0-0-6", Known::Untold),
+            ("127-0-0-1", Known::Untold),
             // Of two families each counts by itself.
-            ("10-0-0-6.2001-db8--5", Ok(addresses(&["2001:db8::5"]))),
-            ("ns", Ok(own.clone())),
-            ("ns.ns", Err(ResponseCode::NXDomain)),
-            ("app", Err(ResponseCode::NXDomain)),
+            ("10-0-0-6.2001-db8--5", known(&["2001:db8::5"])),
+            ("ns", known(&OWN)),
+            ("ns.ns", Known::Nothing),
+            ("app", Known::Nothing),
             // Where names with an address may be underneath.
-            ("", Ok(Vec::new())),
-            ("5", Ok(Vec::new())),
-            ("0.0.5", Ok(Vec::new())),
-            ("0.0.256", Err(ResponseCode::NXDomain)),
+            ("", known(&[])),
+            ("5", known(&[])),
+            ("0.0.5", known(&[])),
+            ("0.0.256", Known::Nothing),
         ] {
-            assert_eq!(zone.addresses(front).map(Cow::into_owned), wanted, "{front}");
+            assert_eq!(zone.name(front), wanted, "{front}");
         }
     }
 

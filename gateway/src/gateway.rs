@@ -95,7 +95,7 @@ impl Gateway {
     /// # Panics
     /// When called outside a tokio runtime.
     pub fn start(self) -> Result<Running, StartError> {
-        let metrics = Metrics::new(Arc::clone(&self.table))?;
+        let metrics = Metrics::new(Arc::clone(&self.table), self.settings.responder.clone())?;
         let names = Names::from_system(Handle::current(), metrics.dns.clone());
         let names = names.map_err(|error| StartError::Dns(error.to_string()))?;
         let activator = Activator::start(self.settings.activator.clone(), &names, &metrics.activator);

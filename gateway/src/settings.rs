@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
+use net_pingora_dns::Counters;
 use net_pingora_routing::{Listener, TableCell};
 use net_pingora_tls::Policy;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub open_files: usize,
     /// For revisions that are served through us.
     pub activator: ActivatorSettings,
+    /// What the DNS responder counts, if one runs.
+    pub responder: Option<Arc<Counters>>,
     /// What may change while it serves.
     pub live: Arc<SettingsCell>,
 }

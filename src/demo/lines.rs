@@ -50,6 +50,9 @@ pub(super) fn lines(address: SocketAddr) -> Vec<Line> {
         ),
         curl("path route: the longest prefix wins", "curl -s http://shop.default.localhost:PORT/v2/cart", &[NEW]),
         curl("custom domain", "curl -s http://vanity.localhost:PORT/", &[OLD]),
+        curl("Route without Serving: a tag's own host", "curl -s http://beta-app.default.localhost:PORT/", &[NEW]),
+        curl("DomainMapping without Serving", "curl -s http://app.localhost:PORT/", &[OLD]),
+        curl("paths of one domain to different services", "curl -s http://portal.localhost:PORT/search", &[NEW]),
         curl(
             "a slow backend",
             "curl -s 'http://slow.default.localhost:PORT/?initialTimeout=300&timeout=200'",

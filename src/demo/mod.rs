@@ -105,6 +105,7 @@ fn settings() -> Settings {
         threads: available_parallelism().map_or(1, NonZeroUsize::get),
         upstream_pool: 512,
         open_files: usize::MAX,
+        responder: None,
         activator: ActivatorSettings::default(),
         live: Arc::default(),
     }

@@ -302,6 +302,7 @@ fn settings() -> Settings {
         threads: 1,
         upstream_pool: 128,
         open_files: usize::MAX,
+        responder: None,
         activator: ActivatorSettings::default(),
         live: Arc::default(),
     }

@@ -167,7 +167,9 @@ mod tests {
         let key = BackendKey { namespace: "default".into(), service: "r".into(), port: ServicePort::Number(port) };
         let as_activator = as_activator(None);
         let holds = holds.then_some(&as_activator);
-        Resolver { store, internal: &InternalService::new("i.n.svc"), holds, no_activators: false }.resolve(&key, previous).target
+        Resolver { store, internal: &InternalService::new("i.n.svc"), holds, no_activators: false }
+            .resolve(&key, previous)
+            .target
     }
 
     fn text(target: &Target) -> String {

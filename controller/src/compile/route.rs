@@ -1,5 +1,6 @@
 //! Route → the KIngress that Serving makes of it.
 
+mod go_duration;
 pub(crate) mod naming;
 pub(crate) mod revisions;
 pub(crate) mod rollout;
@@ -111,31 +112,9 @@ pub(crate) fn class_of(annotations: &Fields) -> Option<&str> {
 /// How long a new revision takes to get everything; 0 is at once.
 pub(crate) fn duration_seconds(route: &Route, naming: &Naming) -> u32 {
     let own = first(&route.metadata.annotations, &ROLLOUT_DURATIONS)
-        .and_then(|(_, text)| humantime_seconds(text))
+        .and_then(|(_, text)| go_duration::whole_seconds(text))
         .filter(|&seconds| seconds > 0);
     own.unwrap_or(u32::try_from(naming.network.rollout_duration_seconds).unwrap_or(u32::MAX))
-}
-
-/// A Go duration in whole seconds (`time.ParseDuration`): what is none counts as not written, as in Serving.
-fn humantime_seconds(text: &str) -> Option<u32> {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    let mut total = 0.0_f64;
-    if rest == "0" {
-        return Some(0);
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|digit: char| !digit.is_ascii_digit() && digit != '.')?;
-        let number: f64 = rest.get(..end)?.parse().ok()?;
-        let unit_and_more = rest.get(end..)?;
-        let (unit, seconds) =
-            [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)]
-                .into_iter()
-                .find(|(unit, _)| unit_and_more.starts_with(unit))?;
-        total += number * seconds;
-        rest = unit_and_more.get(unit.len()..)?;
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    (!text.is_empty()).then_some(total as u32)
 }
 
 /// As knative.dev/serving `pkg/networking/util.go` has it.

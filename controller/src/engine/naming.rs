@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use net_pingora_dns::names;
+use net_pingora_dns::names::{self, Hijack};
 use net_pingora_domains::{DomainConfig, FeatureConfig, KeyFault, Map, NetworkConfig};
 use net_pingora_routing::ObjectKey;
 use tokio::sync::watch;
 
 use super::{Batch, Engine};
-use crate::api::{FieldFault, Kind, Service, id};
+use crate::api::{FieldFault, Ingress, Kind, ObjectId, Service, id};
 use crate::compile::route::Naming;
 use crate::compile::service::InternalService;
-use crate::fault::{Origin, with_key};
+use crate::fault::with_key;
 use crate::store::{Store, Touched};
 use crate::trust::CONFIG_NETWORK;
 
@@ -21,6 +21,9 @@ use crate::trust::CONFIG_NETWORK;
 pub(crate) const CONFIG_DOMAIN: &str = "config-domain";
 /// Features of Serving that are not on for everybody.
 pub(crate) const CONFIG_FEATURES: &str = "config-features";
+
+/// Zones of magic names that everybody knows.
+const MAGIC_ZONES: [&str; 2] = ["nip.io", "sslip.io"];
 
 /// How clients outside reach us.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +97,21 @@ impl Namer {
         self.former.extend(old.map(|old| (old, now + self.settings.old_domain)));
     }
 
+    /// What is to be said of hosts that magic DNS resolves to another address than the one they are under.
+    pub(super) fn hijacked(&self, source: &ObjectId, ingress: &Ingress) -> Vec<String> {
+        let zones = || MAGIC_ZONES.into_iter().chain(self.settings.magic_zone.as_deref());
+        let hosts = ingress.spec.rules.iter().filter(|rule| rule.is_public()).flat_map(|rule| &rule.hosts);
+        let hijacked = hosts.filter_map(|host| Some((host, zones().find_map(|zone| names::hijacked(host, zone))?)));
+        let text = |(host, Hijack { label, address, meant }): (&String, Hijack<'_>)| {
+            format!(
+                "{} {}: {host} does not lead to {meant} but to {address}, which {label} reads as; \
+                 rename the service, tag or namespace, or write the domain with dashes",
+                source.kind, source.key
+            )
+        };
+        hijacked.map(text).collect()
+    }
+
     /// Which domain a Route gets by all of this.
     fn settle(&self, naming: &mut Naming) {
         let with = |domain: &String| self.configured.clone().with_default(domain);
@@ -129,8 +147,9 @@ impl Engine {
             }
             let none = Map::new();
             let data = self.store.config_map(&key).map_or(&none, |map| &map.data);
+            let origin = self.store.origin(&id(Kind::ConfigMap, &key));
             for fault in self.namer.read(&mut next, name, data).err().into_iter().flatten() {
-                batch.fault(&id(Kind::ConfigMap, &key), &Origin::default(), of_key(fault));
+                batch.fault(&id(Kind::ConfigMap, &key), &origin, of_key(fault));
             }
         }
         let addresses = self.namer.addresses(&self.store);

@@ -30,6 +30,9 @@ pub(super) struct Routes {
     users: BTreeMap<ObjectKey, Few<ObjectKey>>,
 }
 
+/// What a batch touches, and what it has gathered.
+type Both<'a> = (&'a mut Touched, &'a mut Batch);
+
 /// What is known of one Route besides its object.
 #[derive(Debug, Default)]
 struct Known {
@@ -53,9 +56,9 @@ impl Routes {
         Self { enabled, ..Self::default() }
     }
 
-    /// When a rollout goes on.
+    /// When a rollout goes on; those of Serving's are its own to step.
     pub(super) fn next_step(&self) -> Option<Instant> {
-        self.known.values().filter_map(|known| known.next_step).min()
+        self.known.values().filter(|_| self.enabled).filter_map(|known| known.next_step).min()
     }
 
     /// Why the latest version of a Route or a DomainMapping is not served.
@@ -200,7 +203,7 @@ impl Engine {
         let named = targets.map(|target| name(&target.revision_name, &target.configuration_name)).collect();
         self.routes.rename(key, named);
         match self.compile_route(key, &found) {
-            Ok(compiled) => self.settle_route(key, &found, compiled, origin, touched),
+            Ok(compiled) => self.settle_route(key, &found, compiled, origin, (touched, batch)),
             Err(refusal) => self.refuse(&id, &origin, refusal, batch),
         }
     }
@@ -219,14 +222,7 @@ impl Engine {
         }
     }
 
-    fn settle_route(
-        &mut self,
-        key: &ObjectKey,
-        found: &Route,
-        compiled: Compiled,
-        origin: Origin,
-        touched: &mut Touched,
-    ) {
+    fn settle_route(&mut self, key: &ObjectKey, found: &Route, compiled: Compiled, origin: Origin, both: Both<'_>) {
         let Compiled { ingress, targets, mut rollout } = compiled;
         let duration = route::duration_seconds(found, &self.namer.naming);
         if duration > 0 {
@@ -241,14 +237,17 @@ impl Engine {
         known.rollout = Some(rollout);
         known.targets = targets.listed;
         known.refusal = None;
-        self.derive(key, ingress, origin, touched);
+        self.derive(key, ingress, origin, both);
     }
 
     /// Serves what was made, unless it is what is served.
-    fn derive(&mut self, key: &ObjectKey, ingress: Ingress, origin: Origin, touched: &mut Touched) {
+    fn derive(&mut self, key: &ObjectKey, ingress: Ingress, origin: Origin, (touched, batch): Both<'_>) {
         if self.store.derived_of(key).is_none_or(|served| *served.ingress != ingress) {
-            let derived = Derived { ingress: Arc::new(ingress), origin, first: true };
+            let ingress = Arc::new(ingress);
+            let derived = Derived { ingress: Arc::clone(&ingress), origin, first: true };
             self.store.derive(key, Some(derived), touched);
+            let notices = self.namer.hijacked(&self.source_of(key), &ingress);
+            batch.applied.notices.extend(notices.iter().map(|notice| one_line(notice)));
         }
     }
 
@@ -272,7 +271,7 @@ impl Engine {
         match domain_mapping::compile(mapping, &self.store, &self.namer.naming, &self.class) {
             Ok(ingress) => {
                 self.routes.known.remove(key);
-                self.derive(key, ingress, origin, touched);
+                self.derive(key, ingress, origin, (touched, batch));
             }
             Err(refusal) => {
                 let id = ObjectId { kind: Kind::DomainMapping, key: key.clone() };

@@ -1,5 +1,8 @@
 //! What became of a Route or of a DomainMapping, for its status.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use net_pingora_routing::ObjectKey;
 
 use super::Engine;
@@ -96,11 +99,37 @@ impl Engine {
             let shares = rollout.filter(|_| *latest).and_then(|rollout| rollout.of(tag, &found.configuration));
             match shares.filter(|shares| shares.revisions.len() > 1) {
                 Some(shares) => {
-                    traffic.extend(shares.revisions.iter().map(|share| one(&share.revision_name, share.percent)))
+                    let shares = shares.revisions.iter();
+                    traffic.extend(shares.map(|share| one(&share.revision_name, share.percent)));
                 }
                 None => traffic.push(one(&found.revision, *percent)),
             }
         }
         (traffic, rollout.is_some_and(|rollout| !rollout.is_done()))
+    }
+
+    /// The Services by which pods of the cluster would reach a Route, of those that do not exist.
+    pub(crate) fn lacking_placeholders(&self, key: &ObjectKey) -> Vec<String> {
+        let Some((route, id, _)) = self.store.route(key) else { return Vec::new() };
+        // A ksvc without a Route owns none.
+        if id.kind != Kind::Route || !self.store.is_derived(key) {
+            return Vec::new();
+        }
+        let tags = route.spec.traffic.iter().map(|target| target.tag.clone()).chain([String::new()]);
+        let named = Named::new(&route, self.naming());
+        let services: BTreeSet<_> = tags.filter_map(|tag| named.placeholder(&tag)).collect();
+        services.into_iter().filter(|name| self.store.service(&route.sibling(name)).is_none()).collect()
+    }
+
+    /// The claim that a DomainMapping would get, if it has none and may have one.
+    pub(crate) fn lacking_claim(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        self.store.domain_mapping(key)?;
+        let automatic = self.naming().network.autocreate_cluster_domain_claims && self.store.is_derived(key);
+        (automatic && self.store.claim(&key.name).is_none()).then(|| ObjectKey::new("", &key.name))
+    }
+
+    /// What tells a Route from others of its name before or after it.
+    pub(crate) fn uid_of(&self, route: &ObjectKey) -> Option<Arc<str>> {
+        self.store.route(route).map(|(route, ..)| Arc::clone(&route.metadata.uid))
     }
 }

@@ -120,12 +120,14 @@ impl Sources {
         let previous = Value::Object(entry.seen.status.clone());
         let status =
             route::desired(id.kind, &previous, entry.seen.version.generation, &report, &progress, SystemTime::now());
-        let same = status.as_object()?.iter().all(|(field, value)| entry.seen.status.get(field) == Some(value));
-        if same {
+        let Value::Object(fields) = &status else { return None };
+        if fields.iter().all(|(field, value)| entry.seen.status.get(field) == Some(value)) {
             return None;
         }
         let uid = Arc::clone(&entry.seen.version.uid);
-        self.entries.get_mut(id)?.writing = true;
+        let entry = self.entries.get_mut(id)?;
+        entry.writing = true;
+        entry.seen.status.extend(fields.clone());
         Some(Write::Source { uid, status })
     }
 
@@ -133,11 +135,14 @@ impl Sources {
     pub fn written(&mut self, id: ObjectId, succeeded: bool, now: Instant) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.writing = false;
-        if !succeeded {
-            self.later.insert((now + RETRY, id));
+        if succeeded {
+            self.dirty.insert(id);
         } else {
-            // The watch brings what was written.
-            self.dirty.remove(&id);
+            entry.seen.status.clear();
+            self.later.insert((now + RETRY, id));
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

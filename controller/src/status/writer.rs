@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use kube::Client;
-use kube::api::{Patch, PatchParams, Request};
+use kube::api::{Patch, PatchParams, PostParams, Request};
 use net_pingora_routing::ObjectKey;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -39,6 +39,13 @@ pub enum Write {
         /// What it is to be.
         status: Box<Status>,
     },
+    /// An object that is not there is made.
+    Make {
+        /// The Route or DomainMapping that it is made for.
+        source: ObjectKey,
+        /// The object.
+        object: Value,
+    },
     /// The shared finalizer of a KIngress that is being deleted is taken off.
     Release {
         /// Which object of that name.
@@ -60,7 +67,7 @@ pub struct Work {
 /// The writes that are on their way.
 pub struct Writer {
     client: Client,
-    running: FuturesUnordered<BoxFuture<'static, (ObjectId, bool)>>,
+    running: FuturesUnordered<BoxFuture<'static, (Work, bool)>>,
 }
 
 impl Writer {
@@ -81,14 +88,14 @@ impl Writer {
             let written = timeout(DEADLINE, write(client, &work)).await;
             let written = written.unwrap_or_else(|_| Err("no answer in time".to_owned()));
             if let Err(error) = &written {
-                warn!(kind = %work.id.kind, object = %work.id.key, error, "the status could not be written and is tried again");
+                warn!(kind = %work.id.kind, object = %work.id.key, error, "it could not be written and is tried again");
             }
-            (work.id, written.is_ok())
+            (work, written.is_ok())
         }));
     }
 
     /// The next write that has ended, and whether it succeeded; never when there is none.
-    pub async fn ended(&mut self) -> (ObjectId, bool) {
+    pub async fn ended(&mut self) -> (Work, bool) {
         match self.running.next().await {
             Some(ended) => ended,
             None => std::future::pending().await,
@@ -106,6 +113,8 @@ impl std::fmt::Debug for Writer {
 async fn write(client: Client, work: &Work) -> Result<(), String> {
     let ObjectKey { namespace, name } = &work.id.key;
     let api = Request::new(match work.id.kind {
+        Kind::Service => format!("/api/v1/namespaces/{namespace}/services"),
+        Kind::ClusterDomainClaim => "/apis/networking.internal.knative.dev/v1alpha1/clusterdomainclaims".to_owned(),
         Kind::Route => format!("/apis/serving.knative.dev/v1/namespaces/{namespace}/routes"),
         Kind::DomainMapping => format!("/apis/serving.knative.dev/v1beta1/namespaces/{namespace}/domainmappings"),
         _ => format!("/apis/networking.internal.knative.dev/v1alpha1/namespaces/{namespace}/ingresses"),
@@ -120,6 +129,7 @@ async fn write(client: Client, work: &Work) -> Result<(), String> {
             let patch = json!({"metadata": {"uid": uid}, "status": status.json()});
             api.patch_subresource("status", name, &parameters, &Patch::Merge(patch))
         }
+        Write::Make { object, .. } => api.create(&PostParams::default(), object.to_string().into_bytes()),
         Write::Release { uid, release } => {
             let Release { resource_version, others } = release;
             let metadata = json!({"uid": uid, "resourceVersion": resource_version, "finalizers": others});
@@ -128,7 +138,13 @@ async fn write(client: Client, work: &Work) -> Result<(), String> {
     };
     match client.request::<IgnoredAny>(request.map_err(|error| error.to_string())?).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 && !is_new(work) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 && is_new(work) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Whether the object is to be there only after the write.
+fn is_new(work: &Work) -> bool {
+    matches!(work.write, Write::Make { .. })
 }

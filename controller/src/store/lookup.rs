@@ -36,6 +36,11 @@ impl Store {
         self.objects[kind as usize].keys()
     }
 
+    /// Where an object was read.
+    pub(crate) fn origin(&self, id: &ObjectId) -> Origin {
+        self.get(id.kind, &id.key).map(|(_, origin)| origin.clone()).unwrap_or_default()
+    }
+
     fn get(&self, kind: Kind, key: &ObjectKey) -> Option<&(Object, Origin)> {
         self.objects[kind as usize].get(key)
     }

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests only")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use net_pingora_controller::api::{Kind, Object};
-use net_pingora_controller::{Applied, Engine, ObjectChange, Origin, Settings};
+use net_pingora_controller::{Applied, Engine, FrontSettings, ObjectChange, Origin, Settings};
 use net_pingora_routing::{HostName, Listener, Request, Target};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,14 +16,25 @@ pub(crate) const CLASS: &str = "pingora.ingress.networking.knative.dev";
 
 /// An engine that serves Routes.
 pub(crate) fn engine() -> Engine {
-    Engine::new(Settings {
+    Engine::new(settings())
+}
+
+/// The same behind a load balancer's Service, whose address gives a default domain under `zone`.
+pub(crate) fn engine_at(service: &str, zone: &str, old_domain: Duration) -> Engine {
+    let (service, magic_zone) = (service.to_owned(), Some(zone.to_owned()));
+    let front = FrontSettings { service, magic_zone, old_domain, ..FrontSettings::default() };
+    Engine::new(Settings { front, ..settings() })
+}
+
+fn settings() -> Settings {
+    Settings {
         class: CLASS.into(),
         system_namespace: "knative-serving".into(),
         cluster_domain: "cluster.local".into(),
         internal_service: "internal.system.svc.cluster.local".into(),
         routes: true,
         ..Settings::default()
-    })
+    }
 }
 
 /// An object from its JSON.

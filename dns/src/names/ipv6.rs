@@ -37,9 +37,10 @@ pub(super) fn label(address: Ipv6Addr) -> String {
 
 fn first_in_label(label: &str) -> Option<Written<Ipv6Addr>> {
     starts(label).find_map(|start| {
-        let longest = label.len().min(start + LONGEST);
-        let ends = (start..=longest).rev().filter(|end| matches!(label.as_bytes().get(*end), None | Some(b'-')));
-        ends.into_iter().find_map(|end| Some(Written { address: parse(label.get(start..end)?)?, at: start..end }))
+        let longest = label.bytes().skip(start).take(LONGEST).take_while(|byte| is_part(*byte)).count();
+        let ends = (start..=start + longest).rev();
+        let mut delimited = ends.filter(|end| label.as_bytes().get(*end).is_none_or(|byte| *byte == b'-'));
+        delimited.find_map(|end| Some(Written { address: parse(label.get(start..end)?)?, at: start..end }))
     })
 }
 
@@ -50,14 +51,18 @@ fn starts(label: &str) -> impl Iterator<Item = usize> {
 
 /// An address with dashes for its colons.
 fn parse(text: &str) -> Option<Ipv6Addr> {
+    // Many a part of a long label is none: this is seen at once.
+    if !text.contains("--") && text.matches('-').count() != 7 {
+        return None;
+    }
     let mut colons = [0; LONGEST];
     let used = colons.get_mut(..text.len())?;
     for (to, from) in used.iter_mut().zip(text.bytes()) {
-        *to = match from {
-            b'-' => b':',
-            digit if digit.is_ascii_hexdigit() => digit,
-            _ => return None,
-        };
+        *to = if from == b'-' { b':' } else { Some(from).filter(|byte| is_part(*byte))? };
     }
     str::from_utf8(used).ok()?.parse().ok()
+}
+
+fn is_part(byte: u8) -> bool {
+    byte == b'-' || byte.is_ascii_hexdigit()
 }

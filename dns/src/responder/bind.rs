@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, UdpSocket};
 
 /// Connections the kernel may hold before we accept them.
 const BACKLOG: i32 = 128;
+/// Octets of queries that the kernel may hold before we read them, where it allows as many.
+const BURST: usize = 1024 * 1024;
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
@@ -44,7 +46,10 @@ impl Sockets {
             TcpListener::from_std(socket.into())
         });
         self.tcp.push(tcp.map_err(|source| BindError { address, transport: "TCP", source })?);
-        let udp = open(&mut address, Protocol::UDP).and_then(|socket| UdpSocket::from_std(socket.into()));
+        let udp = open(&mut address, Protocol::UDP).and_then(|socket| {
+            socket.set_recv_buffer_size(BURST)?;
+            UdpSocket::from_std(socket.into())
+        });
         self.udp.push(udp.map_err(|source| BindError { address, transport: "UDP", source })?);
         self.addresses.push(address);
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use net_pingora_dns::{Responder, Settings, Zones};
 
+use super::client::{A, Tcp, Udp, addresses, question};
 use super::server::Server;
 
 fn error(address: SocketAddr) -> String {
@@ -13,6 +14,16 @@ fn error(address: SocketAddr) -> String {
     let settings = Settings { listen: vec![address], ..Settings::default() };
     let zones = Arc::new(ArcSwap::from_pointee(Zones::default()));
     runtime.block_on(async { Responder::bind(settings, zones).map(drop).unwrap_err().to_string() })
+}
+
+#[test]
+fn the_unspecified_ipv6_address_takes_ipv4_too() {
+    let server = Server::with(Settings { listen: vec!["[::]:0".parse().unwrap()], ..Settings::default() });
+    let address = SocketAddr::from(([127, 0, 0, 1], server.address.port()));
+    let packet = question("app.10-0-0-5.sslip.io", A);
+    let answer = Udp::new(address).ask(&packet);
+    assert_eq!(addresses(&answer).len(), 1);
+    assert_eq!(Tcp::new(address).ask(&packet), Some(answer));
 }
 
 #[test]

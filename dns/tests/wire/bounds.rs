@@ -67,14 +67,14 @@ fn no_datagram_has_more_than_four_times_the_octets_of_its_question() {
 
 #[test]
 fn over_its_rate_an_address_is_told_to_come_by_tcp() {
-    let server = Server::limited_to(5);
+    let server = Server::limited_to(1);
     let udp = Udp::new(server.address);
     let packet = question("app.10-0-0-5.sslip.io", A);
     let started = Instant::now();
     let answers: Vec<_> = (0..100).map(|_| udp.ask(&packet)).collect();
     let (full, rest): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| !addresses(answer).is_empty());
-    let most = 6.0 + 5.0 * started.elapsed().as_secs_f64();
-    assert!(full.len() >= 5 && (u32::try_from(full.len()).map(f64::from).unwrap()) < most, "{}", full.len());
+    let most = 2.0 + started.elapsed().as_secs_f64();
+    assert!(!full.is_empty() && (u32::try_from(full.len()).map(f64::from).unwrap()) < most, "{}", full.len());
     // No longer than the question, and not authoritative for anything.
     let truncated = [&packet[..2], &[0x83, 0], &packet[4..]].concat();
     assert!(!rest.is_empty() && rest.iter().all(|answer| *answer == truncated));

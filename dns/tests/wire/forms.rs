@@ -133,6 +133,18 @@ fn another_class_is_refused() {
 }
 
 #[test]
+fn a_dot_inside_of_a_label_is_none_between_labels() {
+    let server = Server::start();
+    let udp = Udp::new(server.address);
+    for (name, wanted) in
+        [("10!0!0!5.sslip.io", (NXDomain, true, [0, 1, 0])), ("10-0-0-5.sslip!io", (Refused, false, [0; 3]))]
+    {
+        let packet = question(name, A).into_iter().map(|octet| if octet == b'!' { b'.' } else { octet });
+        assert_eq!(shape(&udp.ask(&packet.collect::<Vec<_>>())), wanted, "{name}");
+    }
+}
+
+#[test]
 fn other_zones_count_from_the_next_query_on() {
     let server = Server::start();
     let udp = Udp::new(server.address);

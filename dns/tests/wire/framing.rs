@@ -61,7 +61,7 @@ fn an_answer_over_four_times_its_question_is_truncated_and_whole_by_tcp() {
 fn an_answer_over_what_a_datagram_takes_is_truncated() {
     let server = Server::start();
     let udp = Udp::new(server.address);
-    // 250 addresses need 4,000 octets; four times the question are more.
+    // 80 addresses need 1,321 octets; four times the question are more.
     let mut packet = question("most.example", A);
     opt(&mut packet, 4096, [0; 4], &padding(1100));
     let answer = udp.ask(&packet);

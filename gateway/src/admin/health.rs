@@ -89,7 +89,7 @@ mod tests {
     #[tokio::test]
     async fn readiness_is_told_with_its_reason() {
         let readiness = Arc::<Readiness>::default();
-        let metrics = Arc::new(Metrics::new(Publisher::default().cell()).unwrap());
+        let metrics = Arc::new(Metrics::new(Publisher::default().cell(), None).unwrap());
         let health = Arc::new(Health::new(Arc::clone(&readiness), metrics));
         for (state, ready) in [
             (State::Starting, ("503", "\r\n\r\nstarting: the first table is not there yet\n")),
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn metrics_come_in_the_text_format() {
-        let metrics = Arc::new(Metrics::new(Publisher::default().cell()).unwrap());
+        let metrics = Arc::new(Metrics::new(Publisher::default().cell(), None).unwrap());
         let answer = ask(Arc::new(Health::new(Arc::default(), metrics)), "GET /metrics").await;
         for part in ["content-type: text/plain; version=0.0.4\r\n", "\n# TYPE net_pingora_answers_total counter\n"] {
             assert!(answer.contains(part), "{part} is not in {answer}");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use net_pingora_dns::Counters;
 use net_pingora_routing::{Series, TableCell, Traffic};
 use prometheus::core::Collector;
 use prometheus::{
@@ -10,6 +11,7 @@ use prometheus::{
 
 pub use super::activator::ActivatorMetrics;
 use super::answers::Reason;
+use super::responder::ResponderQueries;
 use super::series::SplitSeries;
 pub use super::series::{LABEL_SETS, OTHER};
 
@@ -181,12 +183,13 @@ impl ListenerMetrics {
 }
 
 impl Metrics {
-    /// All metrics at zero; the number of hosts is read from `table` at every scrape.
+    /// All metrics at zero; the number of hosts is read from `table` at every scrape, and `responder` too.
     ///
     /// # Errors
     /// When two metrics have the same name.
-    pub fn new(table: Arc<TableCell>) -> prometheus::Result<Self> {
+    pub fn new(table: Arc<TableCell>, responder: Option<Arc<Counters>>) -> prometheus::Result<Self> {
         let registry = Registry::new();
+        register(&registry, ResponderQueries::new(responder)?)?;
         register(&registry, table_hosts(table)?)?;
         register(&registry, build_info()?)?;
         #[cfg(target_os = "linux")]
@@ -317,7 +320,7 @@ mod tests {
     const DOC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
 
     fn metrics() -> Metrics {
-        Metrics::new(Publisher::default().cell()).unwrap()
+        Metrics::new(Publisher::default().cell(), Some(Arc::default())).unwrap()
     }
 
     /// Metrics that have counted one of everything.

@@ -5,6 +5,7 @@ mod activator;
 pub mod answers;
 pub mod metrics;
 mod observer;
+mod responder;
 mod series;
 
 pub use observer::Observer;

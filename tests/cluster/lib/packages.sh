@@ -6,6 +6,7 @@ requirements=(
     containerd=containerd
     ctr=containerd
     curl=curl
+    dig=bind9-dnsutils
     etcd=etcd-server
     hey=hey
     ip=iproute2

@@ -60,6 +60,12 @@ is_ready() {
     [ "$(ready "$@")" = True ]
 }
 
+# domains DATA: the whole of config-domain
+domains() {
+    kubectl --namespace knative-serving patch configmap/config-domain --type json \
+        --patch "[{\"op\": \"replace\", \"path\": \"/data\", \"value\": $1}]" >/dev/null
+}
+
 a_route_splits() {
     revision hello-00001 hello 1
     revision hello-00002 hello 2
@@ -183,15 +189,70 @@ expect_path() {
 hosts_follow_the_domain() {
     local domain began
     for domain in "$address.nip.io" 10.1.2.3.nip.io; do
-        kubectl --namespace knative-serving patch configmap/config-domain --type json \
-            --patch "[{\"op\": \"replace\", \"path\": \"/data\", \"value\": {\"$domain\": \"\"}}]" >/dev/null
+        domains "{\"$domain\": \"\"}"
         began=$(date +%s%N)
         wait_for 5 "hosts under $domain" eval "[[ \$(ask hello.default.$domain) == hello-* ]]"
         echo "hosts under $domain answer after $((($(date +%s%N) - began) / 1000000)) ms"
         expect "the old host" 404 "$(ask hello.default.example.com)"
     done
-    kubectl --namespace knative-serving patch configmap/config-domain --type json \
-        --patch '[{"op": "replace", "path": "/data", "value": {"example.com": ""}}]' >/dev/null
+    domains '{"example.com": ""}'
+    wait_for 5 "hosts under example.com" eval '[ "$(ask search.default.example.com)" = hello-00002 ]'
+}
+
+# by_name URL: fetched by a client outside whose only name server is the gateway
+by_name() {
+    echo "nameserver $address" >"$state/tmp/resolv.conf"
+    outside bash -c "mount --bind $state/tmp/resolv.conf /etc/resolv.conf && exec curl --silent --max-time 5 $1" | jq --raw-output .host.envs.K_REVISION
+}
+
+# query NAME [DIG...]: what the gateway answers a client outside
+query() {
+    outside dig "@$address" +short +tries=1 +time=2 "$@" | paste --serial --delimiters=' '
+}
+
+# in_the_cluster HOST: the revision that answers whoever asks the cluster's DNS for a host
+in_the_cluster() {
+    local found
+    found=$(dig +short +tries=1 +time=2 "@$dns_address" "$1" | tail --lines=1)
+    curl --silent --max-time 5 --resolve "$1:80:$found" "http://$1/" | jq --raw-output .host.envs.K_REVISION
+}
+
+pods_reach_a_route_by_its_name() {
+    kubectl apply --kustomize "$repository/deploy/standalone" >/dev/null
+    set_config config-network autocreate-cluster-domain-claims=true
+    kubectl --namespace knative-serving rollout status --timeout=60s deployment/net-pingora >/dev/null
+    wait_for 10 "the placeholder Service" test_output kubectl get service/inner --output name
+    expect "where it leads" net-pingora-internal.knative-serving.svc.cluster.local "$(kubectl get service/inner --output jsonpath='{.spec.externalName}')"
+    expect "its owner" Route/inner "$(kubectl get service/inner --output jsonpath='{.metadata.ownerReferences[0].kind}/{.metadata.ownerReferences[0].name}')"
+    wait_for 10 "an answer by the cluster's DNS" eval '[ "$(in_the_cluster inner.default.svc.cluster.local)" = hello-00001 ]'
+    wait_for 10 "those of tags" test_output kubectl get service/canary-hello service/stable-hello --output name
+    kubectl apply --filename - >/dev/null <<YAML
+apiVersion: serving.knative.dev/v1beta1
+kind: DomainMapping
+metadata: {name: auto.shop.org, namespace: default}
+spec: {ref: {apiVersion: serving.knative.dev/v1, kind: Route, name: inner}}
+YAML
+    wait_for 10 "the claim" test_output kubectl get clusterdomainclaim/auto.shop.org --output name
+    wait_for 10 "the DomainMapping to be Ready" is_ready domainmapping auto.shop.org
+    expect "custom domain" hello-00001 "$(ask auto.shop.org)"
+    kubectl delete route/inner domainmapping/auto.shop.org >/dev/null
+    wait_for 20 "the placeholder Service to go with its Route" eval '! kubectl get service/inner'
+}
+
+names_are_answered_by_the_gateway() {
+    local dashes=${address//./-} hex name
+    # Four numbers are four words.
+    hex=$(printf '%02x' ${address//./ })
+    domains "{\"$address.nip.io\": \"\", \"apps.example.com\": \"selector: {app: shop}\"}"
+    wait_for 5 "the URL by name" eval "[[ \$(by_name http://hello.default.$address.nip.io/) == hello-* ]]"
+    for name in "a.$address.nip.io" "a.$dashes.nip.io" "a-$dashes.sslip.io" "a.$hex.sslip.io" x.apps.example.com www.shop.org; do
+        expect "$name" "$address" "$(query "$name")"
+        expect "$name by TCP" "$address" "$(query "$name" +tcp)"
+    done
+    expect "an address that is not ours" "" "$(query a.10.9.9.9.nip.io)"
+    expect "a name that is not ours" "" "$(query www.example.net)"
+    expect "recursion" 0 "$(outside dig "@$address" "a.$dashes.nip.io" | grep --count 'flags:.* ra')"
+    domains '{"example.com": ""}'
     wait_for 5 "hosts under example.com" eval '[ "$(ask search.default.example.com)" = hello-00002 ]'
 }
 
@@ -212,9 +273,10 @@ what_is_wrong_is_told_and_the_last_good_stays() {
 once install_metallb
 once install_serving_kinds
 once install_networking_images
-once install_gateway
+install_gateway dns
 wait_for 30 "the gateway's address" test_output gateway_address
 address=$(gateway_address)
 run_steps a_route_splits kubectl_shows_it a_header_chooses_a_tag the_newest_revision_takes_over_once_a_pod_is_ready \
     a_cluster_local_route_is_not_seen_outside a_domain_mapping_answers paths_of_one_domain_go_to_different_routes \
-    hosts_follow_the_domain what_is_wrong_is_told_and_the_last_good_stays
+    hosts_follow_the_domain names_are_answered_by_the_gateway what_is_wrong_is_told_and_the_last_good_stays \
+    pods_reach_a_route_by_its_name

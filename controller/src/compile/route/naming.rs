@@ -133,6 +133,28 @@ impl<'a> Named<'a> {
         Some(HostOrigin { tag, rule, domain_template: template.to_owned(), tag_template })
     }
 
+    /// The name of a tag's placeholder Service; none where the host name could not be one.
+    pub(crate) fn placeholder(&self, tag: &str) -> Option<String> {
+        let name = hostname(&self.naming.network, &self.names(), tag).ok()?;
+        (!name.contains('.')).then_some(name)
+    }
+
+    /// A target whose placeholder Service could not exist has no host with Serving, and none here. A name with a
+    /// dot, which no Service can have either, is served all the same.
+    fn check_placeholder(&self, hostname: &str) -> Result<(), HostError> {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let first = hostname.starts_with(|first: char| first.is_ascii_lowercase());
+        if hostname.contains('.') || (first && hostname.bytes().all(inner) && !hostname.ends_with('-')) {
+            return Ok(());
+        }
+        Err(HostError {
+            route: self.route.metadata.key().to_string(),
+            key: Some("tag-template"),
+            problem: format!("{hostname:?} cannot be the name of a Service, which has a letter first"),
+            fix: "change tag-template of config-network, or name the tag otherwise".to_owned(),
+        })
+    }
+
     /// The hosts of each of these tags.
     ///
     /// # Errors
@@ -155,6 +177,7 @@ impl<'a> Named<'a> {
         let names = self.names();
         let hostname = hostname(network, &names, tag)?;
         let local = self.is_local() || hidden.contains(hostname.as_str());
+        self.check_placeholder(&hostname)?;
         placeholder_domain(domain, network, &names, &hostname)?;
         let inside = domain_name(domain, network, &names, &hostname, true)?;
         let external = if local { None } else { Some(domain_name(domain, network, &names, &hostname, false)?) };

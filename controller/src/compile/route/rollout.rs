@@ -243,3 +243,105 @@ impl ConfigurationRollout {
 fn seconds(nanoseconds: i64) -> f64 {
     nanoseconds as f64 / SECOND
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A rollout of one Configuration, with these shares from the oldest to the newest.
+    fn rollout(shares: &[(&str, i64)], step_params: StepParams) -> Rollout {
+        let share =
+            |(name, percent): &(&str, i64)| RevisionShare { revision_name: (*name).to_owned(), percent: *percent };
+        let one = ConfigurationRollout {
+            configuration_name: "c".to_owned(),
+            tag: String::new(),
+            percent: shares.iter().map(|(_, percent)| percent).sum(),
+            revisions: shares.iter().map(share).collect(),
+            step_params,
+        };
+        Rollout { configurations: vec![one] }
+    }
+
+    fn shares(rollout: &Rollout) -> Vec<(&str, i64)> {
+        let revisions = rollout.configurations[0].revisions.iter();
+        revisions.map(|one| (one.revision_name.as_str(), one.percent)).collect()
+    }
+
+    fn steady(shares: &[(&str, i64)]) -> Rollout {
+        rollout(shares, StepParams::default())
+    }
+
+    #[test]
+    fn a_new_revision_begins_with_one_percent_of_the_newest_before_it() {
+        for (before, goal, wanted) in [
+            (vec![("a", 100)], ("b", 100), vec![("a", 99), ("b", 1)]),
+            // One that comes meanwhile stacks.
+            (vec![("a", 60), ("b", 40)], ("c", 100), vec![("a", 60), ("b", 39), ("c", 1)]),
+            (vec![("a", 99), ("b", 1)], ("c", 100), vec![("a", 99), ("c", 1)]),
+            // Nothing new, or too little to share.
+            (vec![("a", 100)], ("a", 100), vec![("a", 100)]),
+            (vec![("a", 1)], ("b", 1), vec![("b", 1)]),
+            // The target's own share grows or shrinks.
+            (vec![("a", 60), ("b", 20)], ("b", 90), vec![("a", 60), ("b", 30)]),
+            (vec![("a", 60), ("b", 20)], ("b", 50), vec![("a", 30), ("b", 20)]),
+            (vec![("a", 60), ("b", 20)], ("b", 15), vec![("b", 15)]),
+        ] {
+            let stepped = steady(&[goal]).step(Some(&steady(&before)), 7);
+            assert_eq!(shares(&stepped), wanted, "{before:?} {goal:?}");
+            assert!(stepped.is_valid(), "{stepped:?}");
+            let started = stepped.configurations[0].step_params.start_time == 7;
+            assert_eq!(started, wanted.last().is_some_and(|last| *last == (goal.0, 1)) && goal.1 > 1);
+        }
+        assert_eq!(steady(&[("b", 100)]).step(None, 7), steady(&[("b", 100)]));
+    }
+
+    #[test]
+    fn steps_are_sized_by_what_the_first_percent_took() {
+        const SECONDS: i64 = 1_000_000_000;
+        // Seconds that the first percent took and that all is to take; what one step moves, and the nanoseconds to it.
+        for (took, duration, size, pause) in [
+            (1, 101, 1, 1_010_101_010),
+            (10, 110, 10, 10 * SECONDS),
+            (60, 100, 99, 40 * SECONDS),
+            (200, 100, 99, SECONDS),
+        ] {
+            let start = StepParams { start_time: 1, ..StepParams::default() };
+            let mut rollout = rollout(&[("a", 99), ("b", 1)], start);
+            let now = 1 + took * SECONDS;
+            rollout.observe_ready(now, duration);
+            let params = &rollout.configurations[0].step_params;
+            assert_eq!(params.step_size, size, "{took} {duration}");
+            assert_eq!(params.step_duration, pause, "{took} {duration}");
+            assert_eq!(params.next_step_time, now + params.step_duration);
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_due_takes_from_the_second_newest_first_and_ends_when_one_is_left() {
+        let params = StepParams { start_time: 1, next_step_time: 10, step_duration: 5, step_size: 30 };
+        let before = rollout(&[("a", 60), ("b", 20), ("c", 20)], params);
+        let goal = || steady(&[("c", 100)]);
+        assert_eq!(goal().step(Some(&before), 9), before);
+        let first = goal().step(Some(&before), 10);
+        assert_eq!((shares(&first), first.next_step()), (vec![("a", 50), ("c", 50)], Some(15)));
+        let second = goal().step(Some(&first), 15);
+        let last = goal().step(Some(&second), 20);
+        assert_eq!((shares(&second), last), (vec![("a", 20), ("c", 80)], steady(&[("c", 100)])));
+    }
+
+    #[test]
+    fn an_annotation_is_read_unless_its_shares_make_no_sense() {
+        let text = |percent: i64, size: i64| {
+            format!(
+                r#"{{"configurations":[{{"configurationName":"c","percent":{percent},"revisions":[{{"revisionName":"a",
+                "percent":99}},{{"revisionName":"b","percent":1}}],"stepParams":{{"starttime":5,"stepSize":{size}}}}}]}}"#
+            )
+        };
+        let read = Rollout::parse(&text(100, 3)).unwrap();
+        assert_eq!((shares(&read), read.is_done()), (vec![("a", 99), ("b", 1)], false));
+        assert_eq!(serde_json::from_str::<Rollout>(&serde_json::to_string(&read).unwrap()).unwrap(), read);
+        for wrong in [text(90, 3), text(100, -1), text(100, 101), "{".to_owned(), String::new()] {
+            assert_eq!(Rollout::parse(&wrong), None, "{wrong}");
+        }
+    }
+}

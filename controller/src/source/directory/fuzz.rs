@@ -77,7 +77,13 @@ fn is_told(fault: &Fault, text: &str) -> TestCaseResult {
 
 /// The objects of the file do what they say, or their faults name them.
 fn takes_effect(parsed: Parsed, file: &Arc<Path>, text: &str) -> TestCaseResult {
-    let mut engine = Engine::new(Settings { class: "c".to_owned(), ..Settings::default() });
+    let mut engine = Engine::new(Settings {
+        class: "c".to_owned(),
+        system_namespace: "default".to_owned(),
+        cluster_domain: "cluster.local".to_owned(),
+        routes: true,
+        ..Settings::default()
+    });
     let ids: Vec<_> = parsed.objects.iter().map(|(id, _)| id.clone()).collect();
     let changes = parsed.objects.into_iter().map(|(id, located)| {
         let origin = Origin::of_file(Arc::clone(file), located.line);
@@ -93,7 +99,8 @@ fn takes_effect(parsed: Parsed, file: &Arc<Path>, text: &str) -> TestCaseResult 
     let table = engine.table();
     let table = table.load();
     let served: Vec<_> = table.hosts().flat_map(|host| host.internal()).map(|path| &path.ingress.key).collect();
-    for id in ids.iter().filter(|id| id.kind == Kind::Ingress && !served.contains(&&id.key)) {
+    let has_host = |kind| matches!(kind, Kind::Ingress | Kind::Route | Kind::KnativeService | Kind::DomainMapping);
+    for id in ids.iter().filter(|id| has_host(id.kind) && !served.contains(&&id.key)) {
         let told = applied.faults.iter().any(|fault| *fault.name == *id.key.name)
             || applied.notices.iter().any(|notice| notice.contains(&one_line(&id.key.to_string())));
         prop_assert!(told, "{:?}", id);

@@ -28,7 +28,7 @@ async fn names(deadline: Duration) -> (Arc<Names>, Arc<AtomicU32>) {
     builder.options_mut().use_hosts_file = ResolveHosts::Never;
     let asked = Arc::new(AtomicU32::new(0));
     tokio::spawn(serve(socket, Arc::clone(&asked)));
-    let metrics = Metrics::new(Publisher::default().cell()).unwrap().dns;
+    let metrics = Metrics::new(Publisher::default().cell(), None).unwrap().dns;
     (Names::new(builder, Handle::current(), metrics, deadline).unwrap(), asked)
 }
 
@@ -162,7 +162,7 @@ async fn a_crowd_waits_for_one_query_of_a_server_that_says_nothing() {
 async fn a_machine_without_dns_servers_says_so() {
     let mut builder = TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default());
     builder.options_mut().use_hosts_file = ResolveHosts::Never;
-    let metrics = Metrics::new(Publisher::default().cell()).unwrap().dns;
+    let metrics = Metrics::new(Publisher::default().cell(), None).unwrap().dns;
     let names = Names::new(builder, Handle::current(), metrics, DEADLINE).unwrap();
     let failed = names.resolve("a.example", 80).await.unwrap_err();
     assert_eq!(

@@ -60,7 +60,7 @@ func newAPI(server, authority, token string) (*api, error) {
 		return nil, fmt.Errorf("no certificate in %s", authority)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
-	return &api{server, token, &http.Client{Transport: transport, Timeout: time.Minute}}, nil
+	return &api{server, token, &http.Client{Transport: transport, Timeout: patience}}, nil
 }
 
 func (a *api) get(path string) (object, error) {
@@ -96,8 +96,7 @@ func (a *api) list(k kind, namespaces []string, query string) ([]object, error) 
 		if err != nil {
 			return nil, err
 		}
-		items, _ := answer["items"].([]any)
-		for _, item := range items {
+		for _, item := range items(answer, "items") {
 			one := item.(object)
 			one["apiVersion"], one["kind"] = k.apiVersion, k.name
 			delete(one["metadata"].(object), "managedFields")

@@ -3,88 +3,129 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// compiler is net-pingora, and what is shown of what it does otherwise than Serving.
-type compiler struct {
+// comparison is of what net-pingora makes of a dump with what Serving made.
+type comparison struct {
 	program string
-	routes  int // of each combination
-	fields  int // of each Route
-	room    int // for so many Routes more
+	// routes are to be shown of each combination that are different, and of each so many fields.
+	routes, fields int
 }
 
-// totals count the Routes of all combinations.
+// totals count Routes.
 type totals struct {
-	combinations, routes, equal, neither, different int
+	equal, neither, different int
 }
 
-// compareAll compares what is in the folders of a directory.
-func (c *compiler) compareAll(directory string, wanted func(string) bool) error {
+func (t *totals) add(more totals) {
+	t.equal += more.equal
+	t.neither += more.neither
+	t.different += more.different
+}
+
+func (t *totals) String() string {
+	return fmt.Sprintf("%d Routes: %d equal, %d without a KIngress on both sides, %d different",
+		t.equal+t.neither+t.different, t.equal, t.neither, t.different)
+}
+
+// all compares what is in the folders of a directory.
+func (c *comparison) all(directory string, wanted func(string) bool) error {
 	found, err := filepath.Glob(filepath.Join(directory, "*", "objects"))
 	if err != nil {
 		return err
 	}
-	var all totals
+	var sum totals
+	combinations := 0
 	for _, folder := range found {
 		folder = filepath.Dir(folder)
-		if !wanted(filepath.Base(folder)) {
+		name := filepath.Base(folder)
+		if !wanted(name) {
 			continue
 		}
-		if err := c.compareOne(folder, &all); err != nil {
-			return fmt.Errorf("%s: %w", folder, err)
+		one, err := c.one(folder)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
+		fmt.Printf("%s: %v\n", name, &one)
+		sum.add(one)
+		combinations++
 	}
-	fmt.Printf("%d Routes under %d combinations: %d equal, %d without a KIngress on both sides, %d different\n",
-		all.routes, all.combinations, all.equal, all.neither, all.different)
+	fmt.Printf("%d combinations, %v\n", combinations, &sum)
 	switch {
-	case all.routes == 0:
+	case sum == totals{}:
 		return fmt.Errorf("no Route to compare in %s", directory)
-	case all.different > 0:
-		return fmt.Errorf("%d Routes are compiled otherwise than Serving does", all.different)
+	case sum.different > 0:
+		return fmt.Errorf("%d Routes are compiled otherwise than by Serving", sum.different)
 	}
 	return nil
 }
 
-func (c *compiler) compareOne(folder string, all *totals) error {
+// one compares what is in the folder of a combination.
+func (c *comparison) one(folder string) (totals, error) {
 	objects, err := readFolder(filepath.Join(folder, "objects"))
 	if err != nil {
-		return err
+		return totals{}, err
 	}
 	made, err := readFolder(filepath.Join(folder, "kingress"))
 	if err != nil {
-		return err
+		return totals{}, err
 	}
 	compiled, err := c.compile(filepath.Join(folder, "objects"))
 	if err != nil {
-		return err
+		return totals{}, err
 	}
 	reasons, err := readReasons(filepath.Join(folder, "without.txt"))
 	if err != nil {
-		return err
+		return totals{}, err
 	}
-	c.room = c.routes
-	one := count(routesAmong(objects), byID(made), byID(compiled), func(route string, found []difference) {
-		c.show(route, reasons[route], found)
-	})
-	fmt.Printf("%s: %d Routes, %d equal, %d without a KIngress on both sides, %d different\n",
-		filepath.Base(folder), one.routes, one.equal, one.neither, one.different)
-	all.combinations++
-	all.routes += one.routes
-	all.equal += one.equal
-	all.neither += one.neither
-	all.different += one.different
-	return nil
+	found := compare(objects, byID(made), byID(compiled))
+	for i, name := range slices.Sorted(maps.Keys(found.different)) {
+		if i < c.routes {
+			c.show(name, reasons[name], found.different[name])
+		}
+	}
+	return totals{found.equal, found.neither, len(found.different)}, nil
 }
 
-// show prints the first differences of a Route, as long as there is room for the Route.
-func (c *compiler) show(route, reason string, found []difference) {
-	if c.room--; c.room < 0 {
-		return
+// findings are of the Routes of a combination.
+type findings struct {
+	equal, neither int
+	different      map[string][]difference
+}
+
+// compare goes through the Routes, and through KIngresses of no Route at all.
+func compare(objects []object, made, compiled map[string]object) findings {
+	names := map[string]bool{}
+	for _, one := range objects {
+		if isA(one, routes) {
+			names[id(one)] = true
+		}
 	}
+	for name := range compiled {
+		names[name] = true
+	}
+	found := findings{different: map[string][]difference{}}
+	for name := range names {
+		different := differences("spec", decided(made[name]), decided(compiled[name]))
+		switch {
+		case len(different) > 0:
+			found.different[name] = different
+		case made[name] == nil:
+			found.neither++
+		default:
+			found.equal++
+		}
+	}
+	return found
+}
+
+// show prints the first differences of a Route.
+func (c *comparison) show(route, reason string, found []difference) {
 	fmt.Println("  Route " + route)
 	if reason != "" {
 		fmt.Println("    Serving says " + reason)
@@ -96,43 +137,6 @@ func (c *compiler) show(route, reason string, found []difference) {
 		}
 		fmt.Println("    " + one.String())
 	}
-}
-
-// count compares what there is of each Route, and tells of those that are different.
-func count(routes []string, made, compiled map[string]object, tell func(route string, found []difference)) totals {
-	var sum totals
-	routes = slices.Clone(routes)
-	// What nobody asked for is different from nothing.
-	for name := range compiled {
-		if !slices.Contains(routes, name) {
-			routes = append(routes, name)
-		}
-	}
-	slices.Sort(routes)
-	for _, name := range routes {
-		sum.routes++
-		found := differences("spec", decided(made[name]), decided(compiled[name]))
-		switch {
-		case len(found) > 0:
-			sum.different++
-			tell(name, found)
-		case made[name] == nil:
-			sum.neither++
-		default:
-			sum.equal++
-		}
-	}
-	return sum
-}
-
-func routesAmong(all []object) []string {
-	var names []string
-	for _, one := range all {
-		if text(one, "kind") == routes.name && text(one, "apiVersion") == routes.apiVersion {
-			names = append(names, id(one))
-		}
-	}
-	return names
 }
 
 // readReasons reads what dump wrote of Routes without a KIngress.

@@ -9,7 +9,7 @@ import (
 
 // compile returns the KIngresses that net-pingora makes of a folder of objects. Faults of single objects are no error:
 // those have no KIngress then.
-func (c *compiler) compile(folder string) ([]object, error) {
+func (c *comparison) compile(folder string) ([]object, error) {
 	var output, faults bytes.Buffer
 	command := exec.Command(c.program, "compile", "--from", folder, "--output", "kingress")
 	command.Stdout, command.Stderr = &output, &faults

@@ -8,7 +8,7 @@ import (
 )
 
 // chosen is how many Routes of each combination go into the corpus.
-const chosen = 10
+const chosen = 6
 
 // writeCorpus writes a small part of a dump, for tests that have no cluster: of each combination some of the telling
 // Routes, what they name, and of every object only what can decide.
@@ -66,10 +66,9 @@ func (p part) named(objects []object) map[string]bool {
 		if !isA(one, routes) || !p.routes[id(one)] {
 			continue
 		}
-		traffic, _ := field(one, "spec", "traffic").([]any)
-		for _, entry := range traffic {
+		for _, entry := range items(one, "spec", "traffic") {
 			for _, key := range []string{"configurationName", "revisionName"} {
-				if name := text(entry.(object), key); name != "" {
+				if name := text(entry, key); name != "" {
 					targets[text(one, "metadata", "namespace")+"/"+name] = true
 				}
 			}
@@ -108,8 +107,4 @@ func (p part) has(one object) bool {
 		return p.routes[label("route")] && text(one, "metadata", "labels", visibility) != ""
 	}
 	return false
-}
-
-func isA(one object, k kind) bool {
-	return text(one, "kind") == k.name && text(one, "apiVersion") == k.apiVersion
 }

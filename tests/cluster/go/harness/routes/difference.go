@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -12,28 +13,30 @@ func decided(kingress object) any {
 	if kingress == nil {
 		return nil
 	}
-	rules, _ := field(kingress, "spec", "rules").([]any)
+	rules := items(kingress, "spec", "rules")
 	for _, rule := range rules {
-		rule, ok := rule.(object)
-		if !ok {
-			continue
-		}
-		if text(rule, "visibility") == "" {
-			rule["visibility"] = "ExternalIP"
-		}
-		paths, _ := field(rule, "http", "paths").([]any)
-		for _, path := range paths {
-			splits, _ := field(path.(object), "splits").([]any)
-			if len(splits) == 1 && number(splits[0].(object), "percent") == 0 {
-				splits[0].(object)["percent"] = 100.0
-			}
-		}
+		fill(rule)
 	}
 	kept := object{"rules": rules}
 	if option := text(kingress, "spec", "httpOption"); option != "" {
 		kept["httpOption"] = option
 	}
 	return kept
+}
+
+// fill does what KIngress's defaulting does (networking/pkg/apis/networking/v1alpha1/ingress_defaults.go).
+func fill(rule any) {
+	if rule, ok := rule.(object); ok && text(rule, "visibility") == "" {
+		rule["visibility"] = "ExternalIP"
+	}
+	for _, path := range items(rule, "http", "paths") {
+		splits := items(path, "splits")
+		if len(splits) == 1 && number(splits[0], "percent") == 0 {
+			if only, ok := splits[0].(object); ok {
+				only["percent"] = 100.0
+			}
+		}
+	}
 }
 
 // difference is one field that is not the same on both sides.
@@ -46,11 +49,18 @@ func (d difference) String() string {
 	return fmt.Sprintf("%s: Serving has %s, compiled is %s", d.field, shown(d.seen), shown(d.ours))
 }
 
+// longest is how much of a value is shown.
+const longest = 200
+
 func shown(value any) string {
 	if value == nil {
 		return "nothing"
 	}
-	return fmt.Sprintf("%.300q", fmt.Sprint(value))
+	text, err := json.Marshal(value)
+	if err != nil || len(text) > longest {
+		return fmt.Sprintf("%.*s...", longest, text)
+	}
+	return string(text)
 }
 
 // differences goes down both sides as far as they have the same form.

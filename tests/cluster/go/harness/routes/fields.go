@@ -1,26 +1,31 @@
 package main
 
 // field is what an object has at a path, nil if there is nothing.
-func field(o object, path ...string) any {
-	var at any = o
+func field(o any, path ...string) any {
 	for _, key := range path {
-		inner, ok := at.(object)
+		inner, ok := o.(object)
 		if !ok {
 			return nil
 		}
-		at = inner[key]
+		o = inner[key]
 	}
-	return at
+	return o
+}
+
+// items is the list an object has at a path.
+func items(o any, path ...string) []any {
+	all, _ := field(o, path...).([]any)
+	return all
 }
 
 // text is the string an object has at a path.
-func text(o object, path ...string) string {
+func text(o any, path ...string) string {
 	s, _ := field(o, path...).(string)
 	return s
 }
 
 // number is the number an object has at a path.
-func number(o object, path ...string) float64 {
+func number(o any, path ...string) float64 {
 	n, _ := field(o, path...).(float64)
 	return n
 }
@@ -32,10 +37,9 @@ func id(o object) string {
 
 // owner is the UID of the object that controls this one.
 func owner(o object) string {
-	references, _ := field(o, "metadata", "ownerReferences").([]any)
-	for _, reference := range references {
-		if controls, _ := field(reference.(object), "controller").(bool); controls {
-			return text(reference.(object), "uid")
+	for _, reference := range items(o, "metadata", "ownerReferences") {
+		if field(reference, "controller") == true {
+			return text(reference, "uid")
 		}
 	}
 	return ""
@@ -43,13 +47,17 @@ func owner(o object) string {
 
 // condition is one of the status's conditions.
 func condition(o object, name string) object {
-	conditions, _ := field(o, "status", "conditions").([]any)
-	for _, one := range conditions {
-		if text(one.(object), "type") == name {
+	for _, one := range items(o, "status", "conditions") {
+		if text(one, "type") == name {
 			return one.(object)
 		}
 	}
 	return nil
+}
+
+// isA is whether an object is of a kind.
+func isA(o object, k kind) bool {
+	return text(o, "kind") == k.name && text(o, "apiVersion") == k.apiVersion
 }
 
 func byID(all []object) map[string]object {

@@ -65,10 +65,10 @@ func runDump(arguments []string) error {
 
 func runCompare(arguments []string) error {
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
-	var c compiler
+	var c comparison
 	flags.StringVar(&c.program, "program", "net-pingora", "net-pingora")
-	flags.IntVar(&c.routes, "show", 5, "how many Routes to show that are different, of each combination")
-	flags.IntVar(&c.fields, "fields", 3, "how many of a Route's fields to show that are")
+	flags.IntVar(&c.routes, "show", 5, "how many Routes to show of each combination, of those that are different")
+	flags.IntVar(&c.fields, "fields", 3, "how many fields to show of each Route")
 	only := flags.String("only", "", "a pattern of the combinations to compare")
 	directory := flags.String("dump", "", "what dump wrote")
 	if err := flags.Parse(arguments); err != nil {
@@ -78,7 +78,7 @@ func runCompare(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return c.compareAll(*directory, pattern.MatchString)
+	return c.all(*directory, pattern.MatchString)
 }
 
 func runCorpus(arguments []string) error {

@@ -15,7 +15,7 @@ func prune(one object) object {
 		kept["spec"] = only(one["spec"], "rules", "httpOption")
 	case isA(one, coreServices):
 		kept["metadata"] = only(one["metadata"], "name", "namespace", "labels", "ownerReferences")
-		kept["spec"] = only(one["spec"], "type", "ports")
+		kept["spec"] = only(one["spec"], "type", "externalName", "ports")
 	case isA(one, routes):
 		metadata = only(one["metadata"], "name", "namespace", "generation", "labels", "annotations", "ownerReferences", "uid")
 		kept["metadata"] = metadata
@@ -34,8 +34,7 @@ func prune(one object) object {
 // containers keeps what tells the protocol.
 func containers(spec any) object {
 	var kept []any
-	all, _ := field(object{"spec": spec}, "spec", "containers").([]any)
-	for _, one := range all {
+	for _, one := range items(spec, "containers") {
 		kept = append(kept, only(one, "name", "image", "ports"))
 	}
 	return object{"containers": kept}
@@ -54,7 +53,7 @@ func readiness(one object) object {
 func only(from any, keys ...string) object {
 	kept := object{}
 	for _, key := range keys {
-		if value := field(object{"": from}, "", key); value != nil {
+		if value := field(from, key); value != nil {
 			kept[key] = value
 		}
 	}
@@ -64,7 +63,8 @@ func only(from any, keys ...string) object {
 // without leaves out some fields of an object.
 func without(from any, keys ...string) object {
 	kept := object{}
-	for key, value := range field(object{"": from}, "").(object) {
+	all, _ := from.(object)
+	for key, value := range all {
 		if !slices.Contains(keys, key) {
 			kept[key] = value
 		}

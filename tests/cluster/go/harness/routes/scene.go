@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 )
 
 // system is the namespace of Knative's ConfigMaps.
@@ -13,7 +15,7 @@ type scene struct {
 	routes []object
 	// owned are the KIngresses by the names of the Routes they are for.
 	owned map[string]object
-	// errors are what the controller last said of Routes, by their UIDs.
+	// errors are what the controller said of Routes that will not change, by their UIDs.
 	errors map[string]string
 }
 
@@ -33,9 +35,18 @@ func (s *stage) look() (*scene, error) {
 		return nil, err
 	}
 	for _, one := range told {
-		now.errors[text(one, "involvedObject", "uid")] = "InternalError: " + text(one, "message")
+		if message := text(one, "message"); isFinal(message) {
+			now.errors[text(one, "involvedObject", "uid")] = "InternalError: " + message
+		}
 	}
 	return now, nil
+}
+
+// isFinal is whether trying again cannot mend an error of the controller's, as it can a timeout or a conflict.
+func isFinal(message string) bool {
+	return slices.ContainsFunc([]string{"domain name error", "incorrect http-protocol annotation", "is invalid"}, func(part string) bool {
+		return strings.Contains(message, part)
+	})
 }
 
 // changed names a Route or KIngress that is not the same any more.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -73,38 +75,44 @@ func (s *stage) play(c combination) (*scene, error) {
 
 // clear removes all Routes but the canary and those of Knative Services, and waits until their children are gone.
 func (s *stage) clear() error {
-	for _, namespace := range namespaces() {
-		if err := s.delete(routes.in(namespace) + "?labelSelector=!serving.knative.dev/service,!" + barrier); err != nil {
-			return err
-		}
+	all, err := s.list(routes, namespaces(), "?labelSelector=!serving.knative.dev/service,!"+barrier)
+	if err != nil {
+		return err
+	}
+	err = each(all, func(one object) error {
+		return s.delete(routes.in(text(one, "metadata", "namespace"), text(one, "metadata", "name")))
+	})
+	if err != nil {
+		return err
 	}
 	return until(patience, func() (string, error) {
 		all, err := s.list(routes, namespaces(), "")
+		if err != nil || len(all) > s.kept() {
+			return fmt.Sprintf("of %d Routes %d are to stay", len(all), s.kept()), err
+		}
+		s.seen = map[string]string{}
+		for _, one := range all {
+			s.seen[id(one)] = text(one, "metadata", "uid")
+		}
+		return s.orphan()
+	})
+}
+
+// orphan names a child of a Route that is gone, "" if there is none.
+func (s *stage) orphan() (string, error) {
+	living := slices.Collect(maps.Values(s.seen))
+	for _, k := range []kind{kingresses, coreServices} {
+		children, err := s.list(k, namespaces(), "?labelSelector=serving.knative.dev/route")
 		if err != nil {
 			return "", err
 		}
-		if len(all) > s.kept() {
-			return fmt.Sprintf("of %d Routes %d are to stay", len(all), s.kept()), nil
-		}
-		living := map[string]bool{}
-		s.seen = map[string]string{}
-		for _, one := range all {
-			living[text(one, "metadata", "uid")] = true
-			s.seen[id(one)] = text(one, "metadata", "uid")
-		}
-		for _, k := range []kind{kingresses, coreServices} {
-			children, err := s.list(k, namespaces(), "?labelSelector=serving.knative.dev/route")
-			if err != nil {
-				return "", err
-			}
-			for _, child := range children {
-				if !living[owner(child)] {
-					return k.name + " " + id(child) + " outlives its Route", nil
-				}
+		for _, child := range children {
+			if !slices.Contains(living, owner(child)) {
+				return k.name + " " + id(child) + " outlives its Route", nil
 			}
 		}
-		return "", nil
-	})
+	}
+	return "", nil
 }
 
 // kept is how many Routes stay: the canary and those of Knative Services.

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-const patience = 3 * time.Minute
+// patience is for whatever is waited for: there may be other work for the machine.
+const patience = 5 * time.Minute
 
 // world is what the Routes of a namespace may name.
 type world struct {
