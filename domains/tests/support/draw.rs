@@ -255,8 +255,7 @@ fn value(depth: u32) -> BoxedStrategy<String> {
     let plain =
         texts(&["$.Name", ".Name", "$.Domain", "$.Labels.app", "$.Labels.none", "$.Annotations.sub", "$x", "."]);
     let constant = texts(&["\"text\"", "`raw`", "\"\"", "\"a\\tb\\u00e4\\x41\\\"\"", "0", "1", "-2", "true", "false"]);
-    // No large number: Go would count up to it.
-    let odd = "nil +3 0x10 \"\\n\" $ $y .Namespace $.Labels .Annotations .Nothing $.Labels.none.more .Name.more .Tag print len";
+    let odd = "nil +3 0x10 9223372036854775807 \"\\n\" $ $y .Namespace $.Labels .Annotations .Nothing $.Labels.none.more .Name.more .Tag print len";
     let odd = texts(&odd.split(' ').collect::<Vec<_>>());
     if depth == 0 {
         return prop_oneof![8 => plain, 4 => constant, 2 => odd].boxed();
