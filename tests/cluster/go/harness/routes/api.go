@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,7 +107,25 @@ func (a *api) list(k kind, namespaces []string, query string) ([]object, error) 
 	return all, nil
 }
 
+// call tries again if there is no answer, or that of a server or a webhook in trouble. What it asks for may have been
+// done all the same: then it is refused.
 func (a *api) call(method, path string, body object) (object, error) {
+	end := time.Now().Add(patience)
+	for again := false; ; again = true {
+		answer, err := a.once(method, path, body)
+		var refused *refusal
+		final := errors.As(err, &refused) && refused.status < 500
+		switch {
+		case final && again && (refused.status == http.StatusConflict || refused.status == http.StatusNotFound):
+			return nil, nil
+		case err == nil || final || time.Now().After(end):
+			return answer, err
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func (a *api) once(method, path string, body object) (object, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -173,7 +192,7 @@ func each[T any](all []T, step func(T) error) error {
 	return <-failed
 }
 
-// until asks every second until done says nothing is left, and fails with what is left when patience is over.
+// until asks every second until done says that nothing is left, and fails with what is left when patience is over.
 func until(patience time.Duration, done func() (left string, err error)) error {
 	end := time.Now().Add(patience)
 	for {
