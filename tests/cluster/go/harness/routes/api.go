@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -106,7 +106,25 @@ func (a *api) list(k kind, namespaces []string, query string) ([]object, error) 
 	return all, nil
 }
 
+// call tries again if there is no answer, or that of a server or a webhook in trouble. What it asks for may have been
+// done all the same: then it is refused.
 func (a *api) call(method, path string, body object) (object, error) {
+	end := time.Now().Add(patience)
+	for again := false; ; again = true {
+		answer, err := a.once(method, path, body)
+		var refused *refusal
+		final := errors.As(err, &refused) && refused.status < 500
+		switch {
+		case final && again && (refused.status == http.StatusConflict || refused.status == http.StatusNotFound):
+			return nil, nil
+		case err == nil || final || time.Now().After(end):
+			return answer, err
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func (a *api) once(method, path string, body object) (object, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -148,42 +166,4 @@ type refusal struct {
 
 func (r *refusal) Error() string {
 	return fmt.Sprintf("%s: %d: %s", r.request, r.status, r.answer)
-}
-
-// each calls step for all, some at a time, and returns the first error.
-func each[T any](all []T, step func(T) error) error {
-	const workers = 8
-	next, failed := make(chan T), make(chan error, len(all))
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for one := range next {
-				if err := step(one); err != nil {
-					failed <- err
-				}
-			}
-		})
-	}
-	for _, one := range all {
-		next <- one
-	}
-	close(next)
-	group.Wait()
-	close(failed)
-	return <-failed
-}
-
-// until asks every second until done says nothing is left, and fails with what is left when patience is over.
-func until(patience time.Duration, done func() (left string, err error)) error {
-	end := time.Now().Add(patience)
-	for {
-		left, err := done()
-		if err != nil || left == "" {
-			return err
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("gave up after %v: %s", patience, left)
-		}
-		time.Sleep(time.Second)
-	}
 }
