@@ -150,7 +150,7 @@ impl Control {
 
     /// Puts changes into effect, and then says so.
     fn apply(&mut self, intake: Intake) -> Applied {
-        let Intake { changes, seen, sources, routes } = intake;
+        let Intake { changes, seen, sources, looked, routes } = intake;
         let now = Instant::now();
         if let Some(enabled) = routes {
             self.engine.serve_routes(enabled);
@@ -168,6 +168,10 @@ impl Control {
         }
         for (id, seen) in sources {
             self.sources.seen(id, seen, now);
+        }
+        let doubted = self.sources.is_doubted() && self.engine.serves_routes();
+        if looked || (doubted && !self.cluster.look_again()) {
+            self.sources.looked();
         }
         self.board.applied(&applied.affected, &self.engine);
         self.sources.applied(&applied.affected);

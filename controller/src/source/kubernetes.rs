@@ -8,10 +8,12 @@ mod steps;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use kube::Client;
 use net_pingora_routing::ObjectKey;
+use tokio::sync::Notify;
 use tracing::{info, warn};
 
 pub use self::client::{ConnectError, connect};
@@ -51,6 +53,8 @@ pub struct Intake {
     pub seen: Vec<(ObjectKey, Option<Seen>)>,
     /// Routes and DomainMappings as the API server has them; `None` for those that are gone.
     pub sources: Vec<(ObjectId, Option<SourceSeen>)>,
+    /// Whether it was seen anew who makes KIngresses of Routes.
+    pub looked: bool,
     /// Whether Routes are to be served from now on that Serving makes no KIngress of.
     pub routes: Option<bool>,
 }
@@ -79,6 +83,8 @@ pub struct Cluster {
     serving: Option<Serving>,
     /// Whether the engine knows that it is to serve Routes.
     told: bool,
+    /// Asks for a look at Serving's controllers out of turn.
+    again: Arc<Notify>,
 }
 
 impl Cluster {
@@ -87,20 +93,28 @@ impl Cluster {
         let ClusterSettings { system_namespace, holds, routes, .. } = &settings;
         let mut steps = steps(&client, system_namespace, *holds);
         let phases = kinds(*holds).map(|kind| (kind, Phase::default())).collect();
+        let again = Arc::new(Notify::new());
         let serving = match routes {
             RoutesMode::Auto => {
-                steps.push(serving::watch(&client, system_namespace));
+                steps.push(serving::watch(&client, system_namespace, Arc::clone(&again)));
                 None
             }
             RoutesMode::Always => Some(Serving::Absent),
             RoutesMode::Never => Some(Serving::NotInstalled),
         };
         let failing = BTreeSet::new();
-        let mut cluster = Self { client, settings, steps, phases, failing, serving, told: false };
+        let mut cluster = Self { client, settings, steps, phases, failing, serving, told: false, again };
         if serving == Some(Serving::Absent) {
             cluster.watch_routes();
         }
         cluster
+    }
+
+    /// Looks at once whether Serving's controllers are there; the answer comes with [`Intake::looked`]. False where
+    /// nobody ever looks.
+    pub fn look_again(&self) -> bool {
+        self.again.notify_one();
+        self.settings.routes == RoutesMode::Auto
     }
 
     /// From now on the kinds are watched that Serving makes KIngresses of.
@@ -181,7 +195,10 @@ impl Cluster {
                     warn!(%kind, %error, "the watch fails and is tried again; what is known stays in effect");
                 }
             }
-            Step::Serving(serving) => self.serving(serving),
+            Step::Serving(serving) => {
+                intake.looked = true;
+                self.serving(serving);
+            }
         }
     }
 

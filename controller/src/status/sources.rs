@@ -55,6 +55,8 @@ pub struct Sources {
     dirty: BTreeSet<ObjectId>,
     /// To be looked at later.
     later: BTreeSet<(Instant, ObjectId)>,
+    /// Somebody else has written a status, who may be Serving.
+    doubted: bool,
 }
 
 impl Sources {
@@ -65,6 +67,7 @@ impl Sources {
             return;
         };
         let old = self.entries.remove(&id);
+        self.doubted |= old.as_ref().is_some_and(|old| !old.writing && old.seen.status != seen.status);
         let since = old.as_ref().filter(|old| old.seen.version == seen.version).map_or(now, |old| old.since);
         let writing = old.is_some_and(|old| old.writing);
         self.entries.insert(id.clone(), Entry { seen, since, writing });
@@ -84,6 +87,17 @@ impl Sources {
         self.dirty.extend(self.entries.keys().cloned());
     }
 
+    /// Whether nothing is written until it is known again that Serving is not there.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted
+    }
+
+    /// It was seen anew whether Serving is there.
+    pub fn looked(&mut self) {
+        self.doubted = false;
+        self.reconsider();
+    }
+
     /// When [`Sources::next`] is to be asked even if nothing happens.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.later.first().map(|(at, _)| *at)
@@ -93,6 +107,9 @@ impl Sources {
     pub fn next(&mut self, board: &Board, engine: &Engine, now: Instant) -> Option<Work> {
         while self.next_deadline().is_some_and(|at| at <= now) {
             self.dirty.extend(self.later.pop_first().map(|(_, id)| id));
+        }
+        if self.doubted {
+            return None;
         }
         while let Some(id) = self.dirty.pop_first() {
             if board.leads()

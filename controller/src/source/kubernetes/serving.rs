@@ -1,5 +1,6 @@
 //! Whether Serving's controllers are alive, which make KIngresses of Routes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt, unfold};
@@ -7,7 +8,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 use kube::{Api, Client};
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::steps::Step;
@@ -45,21 +47,20 @@ pub(super) enum Serving {
     NotInstalled,
 }
 
-/// Looks every few seconds, and says so where something is another than before.
-pub(super) fn watch(client: &Client, namespace: &str) -> BoxStream<'static, Step> {
+/// Looks every few seconds and says where something is another than before; when asked by `again`, at once and in
+/// any case.
+pub(super) fn watch(client: &Client, namespace: &str, again: Arc<Notify>) -> BoxStream<'static, Step> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
-    let looks = unfold((client.clone(), leases, None), |(client, leases, last)| async move {
+    let looks = unfold((client.clone(), leases, None, again), |(client, leases, last, again)| async move {
         loop {
-            if last.is_some() {
-                sleep(PERIOD).await;
-            }
+            let asked = last.is_some() && timeout(PERIOD, again.notified()).await.is_ok();
             // Who cannot look leaves Routes to Serving.
             let serving = look(&client, &leases).await.unwrap_or_else(|error| {
                 warn!(%error, "cannot see whether Serving's controllers are there; what is known stays in effect");
                 last.unwrap_or(Serving::Alive)
             });
-            if last != Some(serving) {
-                return Some((Step::Serving(serving), (client, leases, Some(serving))));
+            if asked || last != Some(serving) {
+                return Some((Step::Serving(serving), (client, leases, Some(serving), again)));
             }
         }
     });

@@ -123,8 +123,10 @@ fn what_is_not_served_is_a_condition_with_reason_message_and_fix() {
     ] {
         let mut fixture = Fixture::new();
         fixture.seen(&route(1, &good()));
-        fixture.next(Duration::ZERO).unwrap();
-        fixture.seen(&route(2, &traffic));
+        let told = fixture.next(Duration::ZERO).unwrap();
+        let mut wrong = route(2, &traffic);
+        wrong["status"] = told;
+        fixture.seen(&wrong);
         let status = fixture.next(Duration::ZERO).unwrap();
         assert_eq!(conditions(&status)[0], wanted);
         assert_eq!(status["conditions"][0]["message"], message);
@@ -142,4 +144,21 @@ fn nothing_is_written_by_who_does_not_lead_or_while_serving_is_there() {
         fixture.seen(&route(1, &good()));
         assert_eq!(fixture.next(Duration::from_secs(9)).is_some(), wanted, "{leads} {serves}");
     }
+}
+
+#[test]
+fn after_a_status_of_somebody_elses_nothing_is_written_until_serving_was_looked_for() {
+    let mut fixture = Fixture::new();
+    let mut route = route(1, &good());
+    fixture.seen(&route);
+    let ours = fixture.next(Duration::ZERO).unwrap();
+    route["status"] = ours.clone();
+    fixture.seen(&route);
+    assert!(!fixture.sources.is_doubted(), "it is ours");
+    route["status"]["url"] = "http://other".into();
+    fixture.seen(&route);
+    assert!(fixture.sources.is_doubted());
+    assert_eq!(fixture.next(Duration::from_secs(9)), None);
+    fixture.sources.looked();
+    assert_eq!(fixture.next(Duration::from_secs(9)).unwrap()["url"], ours["url"]);
 }
