@@ -29,7 +29,7 @@ func each[T any](all []T, step func(T) error) error {
 	return <-failed
 }
 
-// until asks every second until done says that nothing is left, and fails with what is left when patience is over.
+// until asks every other second until done says that nothing is left, and fails with what is left when patience is over.
 func until(patience time.Duration, done func() (left string, err error)) error {
 	end := time.Now().Add(patience)
 	for {
@@ -40,6 +40,6 @@ func until(patience time.Duration, done func() (left string, err error)) error {
 		if time.Now().After(end) {
 			return fmt.Errorf("gave up after %v: %s", patience, left)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 	}
 }
