@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"text/template"
 )
@@ -68,46 +67,59 @@ func (s *stage) untilCanary(domain string, wanted bool) error {
 	})
 }
 
-// hide labels the placeholder Services of hidden targets, and waits until the KIngresses are made with those labels:
-// once the controller has missed a Service of the canary's that was deleted after them, each Route is touched, and its
+// hide labels the placeholder Services of hidden targets, and waits until the KIngresses are made with those labels: once
+// the controller has noticed that a Service of the canary's, deleted after them, is gone, each Route is touched, and its
 // KIngress has to show that.
 func (s *stage) hide(c combination) error {
-	placeholders, err := s.list(coreServices, namespaces(), "?labelSelector=serving.knative.dev/route")
+	hidden, err := s.labelHidden(c)
 	if err != nil {
 		return err
-	}
-	there, touched := byID(placeholders), map[string]bool{}
-	for _, r := range s.routes {
-		for _, tag := range r.hidden {
-			host, err := c.hostname(r.name, tag)
-			if err != nil {
-				return err
-			}
-			// A Route that is wrong has none.
-			if _, found := there[r.namespace+"/"+host]; !found {
-				continue
-			}
-			value := "cluster-local"
-			if tag != "" {
-				value = "any"
-			}
-			path := coreServices.in(r.namespace, host)
-			if err := s.merge(path, object{"metadata": object{"labels": object{visibility: value}}}); err != nil {
-				return err
-			}
-			touched[r.id()] = true
-		}
 	}
 	if err := s.untilServicesAreKnown(); err != nil {
 		return err
 	}
-	for name := range maps.Keys(touched) {
-		namespace, name, _ := strings.Cut(name, "/")
-		if err := s.merge(routes.in(namespace, name), object{"metadata": object{"annotations": object{"touched": "yes"}}}); err != nil {
-			return err
+	err = each(hidden, func(r route) error {
+		return s.merge(routes.in(r.namespace, r.name), object{"metadata": object{"annotations": object{"touched": "yes"}}})
+	})
+	if err != nil {
+		return err
+	}
+	return s.untilTouched(hidden)
+}
+
+// labelHidden returns the Routes that have such Services. One that is wrong has none.
+func (s *stage) labelHidden(c combination) ([]route, error) {
+	placeholders, err := s.list(coreServices, namespaces(), "?labelSelector=serving.knative.dev/route")
+	if err != nil {
+		return nil, err
+	}
+	there := byID(placeholders)
+	var hidden []route
+	for _, r := range s.routes {
+		found := false
+		for _, tag := range r.hidden {
+			host, err := c.hostname(r.name, tag)
+			if err != nil {
+				return nil, err
+			}
+			if there[r.namespace+"/"+host] == nil {
+				continue
+			}
+			// Any value hides, but an empty one.
+			value := "cluster-local"
+			if tag != "" {
+				value = "any"
+			}
+			if err := s.merge(coreServices.in(r.namespace, host), object{"metadata": object{"labels": object{visibility: value}}}); err != nil {
+				return nil, err
+			}
+			found = true
+		}
+		if found {
+			hidden = append(hidden, r)
 		}
 	}
-	return s.untilTouched(touched)
+	return hidden, nil
 }
 
 // hostname is what a Route's placeholder Service for a tag is named.
@@ -152,15 +164,16 @@ func (s *stage) untilServicesAreKnown() error {
 }
 
 // untilTouched waits until the KIngresses of Routes show that they are made of what was touched.
-func (s *stage) untilTouched(touched map[string]bool) error {
+func (s *stage) untilTouched(touched []route) error {
 	return until(patience, func() (string, error) {
 		all, err := s.list(kingresses, namespaces(), "")
 		if err != nil {
 			return "", err
 		}
-		for _, one := range all {
-			if touched[id(one)] && text(one, "metadata", "annotations", "touched") == "" {
-				return "KIngress " + id(one) + " is of before", nil
+		made := byID(all)
+		for _, r := range touched {
+			if one := made[r.id()]; one != nil && text(one, "metadata", "annotations", "touched") == "" {
+				return "KIngress " + r.id() + " is of before", nil
 			}
 		}
 		return "", nil

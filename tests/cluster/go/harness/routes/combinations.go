@@ -35,6 +35,7 @@ var sites = map[string]string{
 	"svc.cluster.local":    selectsSecret,
 }
 
+// with adds keys and values to some.
 func with(some map[string]string, more ...string) map[string]string {
 	all := maps.Clone(some)
 	if all == nil {

@@ -42,11 +42,11 @@ func dump(s *stage, directory string, wanted func(string) bool) error {
 
 // decisive are all objects that decide about KIngresses.
 func (s *stage) decisive() ([]object, error) {
-	maps, err := s.list(configMaps, []string{system}, "")
+	configs, err := s.list(configMaps, []string{system}, "")
 	if err != nil {
 		return nil, err
 	}
-	all := slices.DeleteFunc(maps, func(one object) bool {
+	all := slices.DeleteFunc(configs, func(one object) bool {
 		return !slices.Contains([]string{"config-domain", "config-features", "config-network"}, text(one, "metadata", "name"))
 	})
 	for _, k := range []kind{services, configurations, revisions, routes, coreServices} {

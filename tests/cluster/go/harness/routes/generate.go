@@ -63,33 +63,30 @@ func (g *generator) name(i int) string {
 	return name
 }
 
+// some adds one of the values in so many cases of a hundred.
+func (g *generator) some(all labels, percent int, key string, values ...string) {
+	if g.chance(percent) {
+		all[key] = pick(g, values)
+	}
+}
+
 func (g *generator) labels() labels {
 	all := labels{}
-	some := func(percent int, key string, values ...string) {
-		if g.chance(percent) {
-			all[key] = pick(g, values)
-		}
-	}
-	some(30, "app", "nonprofit", "secret", "shop")
-	some(30, "region", "eu", "us")
-	some(30, "tier", "dev", "prod", "live")
-	some(25, "domain", "upper", "dot", "digits", "underscore", "cluster", "long")
-	some(20, visibility, "cluster-local", "cluster-local", "internal", "")
+	g.some(all, 30, "app", "nonprofit", "secret", "shop")
+	g.some(all, 30, "region", "eu", "us")
+	g.some(all, 30, "tier", "dev", "prod", "live")
+	g.some(all, 25, "domain", "upper", "dot", "digits", "underscore", "cluster", "long")
+	g.some(all, 20, visibility, "cluster-local", "cluster-local", "internal", "")
 	return all
 }
 
 func (g *generator) annotations() labels {
 	all := labels{}
-	some := func(percent int, key string, values ...string) {
-		if g.chance(percent) {
-			all[key] = pick(g, values)
-		}
-	}
-	some(50, "sub", "team", "team.two", "t", "-dash", "")
-	some(15, httpOption, "Enabled", "redirected", "REDIRECTED")
-	some(15, httpOptionOther, "enabled", "Redirected")
-	some(2, httpOption, "never")
-	some(10, "networking.knative.dev/disable-external-domain-tls", "true", "false")
+	g.some(all, 50, "sub", "team", "team.two", "t", "-dash", "")
+	g.some(all, 15, httpOption, "Enabled", "redirected", "REDIRECTED")
+	g.some(all, 15, httpOptionOther, "enabled", "Redirected")
+	g.some(all, 2, httpOption, "never")
+	g.some(all, 10, "networking.knative.dev/disable-external-domain-tls", "true", "false")
 	return all
 }
 

@@ -49,7 +49,8 @@ func (n *scene) kingressOf(one object) object {
 // reason is why Serving has made no KIngress of a Route, "" if it does not say.
 func (n *scene) reason(one object) string {
 	assigned := condition(one, "AllTrafficAssigned")
-	if reason := text(assigned, "reason"); reason != "" && text(assigned, "status") != "True" {
+	// The reason Unknown is that of an error which may pass.
+	if reason := text(assigned, "reason"); text(assigned, "status") != "True" && reason != "" && reason != "Unknown" {
 		return reason + ": " + text(assigned, "message")
 	}
 	return n.errors[text(one, "metadata", "uid")]
