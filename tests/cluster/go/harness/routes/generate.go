@@ -40,7 +40,8 @@ func (g *generator) route(i int) route {
 	r := route{namespace: worlds[0].namespace, name: g.name(i), labels: g.labels(), annotations: g.annotations()}
 	w := worlds[0]
 	switch {
-	case g.chance(2):
+	// A longer name would give its revisions other names than these.
+	case len(r.name)+len("-00001") <= 63 && g.chance(2):
 		r.owned = true
 		w = world{ready: []string{r.name + "-00001", r.name + "-00002"}, followed: []string{""}}
 	case g.chance(35):
