@@ -52,13 +52,16 @@ pub(super) enum Serving {
 pub(super) fn watch(client: &Client, namespace: &str, again: Arc<Notify>) -> BoxStream<'static, Step> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
     let looks = unfold((client.clone(), leases, None, again), |(client, leases, last, again)| async move {
+        let mut failing = false;
         loop {
             let asked = last.is_some() && timeout(PERIOD, again.notified()).await.is_ok();
-            // Who cannot look leaves Routes to Serving.
-            let serving = look(&client, &leases).await.unwrap_or_else(|error| {
+            let looked = look(&client, &leases).await;
+            if let (Err(error), false) = (&looked, failing) {
                 warn!(%error, "cannot see whether Serving's controllers are there; what is known stays in effect");
-                last.unwrap_or(Serving::Alive)
-            });
+            }
+            failing = looked.is_err();
+            // Who cannot look leaves Routes to Serving.
+            let serving = looked.unwrap_or(last.unwrap_or(Serving::Alive));
             if asked || last != Some(serving) {
                 return Some((Step::Serving(serving), (client, leases, Some(serving), again)));
             }
