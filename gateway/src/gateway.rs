@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::activator::Activator;
+use crate::activator;
 use crate::admin::{Health, Readiness, State, serve_admin, serve_health};
 use crate::front::{Acceptors, Addresses, BindError, Listening, Worker, bind};
 use crate::memory::Memory;
@@ -98,7 +98,7 @@ impl Gateway {
         let metrics = Metrics::new(Arc::clone(&self.table), self.settings.responder.clone())?;
         let names = Names::from_system(Handle::current(), metrics.dns.clone());
         let names = names.map_err(|error| StartError::Dns(error.to_string()))?;
-        let activator = Activator::start(self.settings.activator.clone(), &names, &metrics.activator);
+        let activator = activator::Shared::start(self.settings.activator.clone(), &names, &metrics.activator);
         let observer = Arc::new(Observer::new(Arc::new(metrics)));
         let readiness = Arc::<Readiness>::default();
         let (permits, handshakes) = (Arc::<Permits>::default(), Arc::<Permits>::default());

@@ -28,6 +28,7 @@ struct Pod {
     address: SocketAddr,
     ready: Arc<AtomicBool>,
     probes: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
     most_at_once: Arc<AtomicU64>,
     heads: Arc<std::sync::Mutex<Vec<String>>>,
 }
@@ -39,13 +40,16 @@ impl Pod {
             address: listener.local_addr().unwrap(),
             ready: Arc::default(),
             probes: Arc::default(),
+            connections: Arc::default(),
             most_at_once: Arc::default(),
             heads: Arc::default(),
         };
         let (ready, probes) = (Arc::clone(&pod.ready), Arc::clone(&pod.probes));
         let (most, heads, now) = (Arc::clone(&pod.most_at_once), Arc::clone(&pod.heads), Arc::new(AtomicU64::new(0)));
+        let connections = Arc::clone(&pod.connections);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::Relaxed);
                 let (ready, probes, most) = (Arc::clone(&ready), Arc::clone(&probes), Arc::clone(&most));
                 let (heads, now) = (Arc::clone(&heads), Arc::clone(&now));
                 tokio::spawn(async move {
@@ -176,6 +180,7 @@ async fn a_pod_that_says_it_is_ready_is_trusted_before_kubernetes_says_so() {
     assert_eq!(status(&answer), "200");
     sleep(Duration::from_millis(50)).await;
     let probes = pod.probes.load(Ordering::Relaxed);
+    assert_eq!(pod.connections.load(Ordering::Relaxed), probes, "the request goes where the pod said yes");
     sleep(Duration::from_millis(100)).await;
     assert_eq!(pod.probes.load(Ordering::Relaxed), probes, "nobody waits: nobody asks");
 }

@@ -25,7 +25,7 @@ impl Activator {
     /// Counts a request from now on; the first one of a revision is told to the autoscaler at once.
     pub(crate) fn count(&self, revision: &Arc<Revision>) -> UnderWay {
         if revision.demand.begin(now())
-            && let Some(unknown) = &self.unknown
+            && let Some(unknown) = &self.shared.unknown
         {
             // Without anybody to report there is nobody who listens.
             let _ = unknown.send(Arc::clone(revision));

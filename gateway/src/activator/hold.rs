@@ -8,7 +8,7 @@ use net_pingora_routing::{Backend, Pods};
 use thiserror::Error;
 use tokio::time::timeout_at;
 
-use super::Activator;
+use super::{Activator, Shared};
 use crate::observe::answers::Reason;
 use crate::observe::metrics::Counted;
 
@@ -45,13 +45,14 @@ impl Activator {
         mut look: impl FnMut() -> Option<T>,
     ) -> Result<T, Denied> {
         let revision = &pods.revision;
-        let _room = self.held.take(self.most).ok_or(Denied::Full)?;
-        let _place = revision.wait(self.most_per_revision).ok_or(Denied::Full)?;
-        let _counted = Counted::new(&self.metrics.held);
+        let Shared { held, most, most_per_revision, metrics, .. } = &*self.shared;
+        let _room = held.take(*most).ok_or(Denied::Full)?;
+        let _place = revision.wait(*most_per_revision).ok_or(Denied::Full)?;
+        let _counted = Counted::new(&metrics.held);
         if pods.is_cold() {
-            self.metrics.cold.inc();
+            metrics.cold.inc();
         }
-        let _timed = self.metrics.hold_seconds.start_timer();
+        let _timed = metrics.hold_seconds.start_timer();
         // Pods that are about to be ready, or are added, are known sooner.
         self.probe(backend, revision);
         let found = timeout_at((began + pods.timeout).into(), async {

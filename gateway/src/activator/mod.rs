@@ -15,7 +15,6 @@ mod wire;
 use std::sync::Arc;
 
 use net_pingora_routing::{Revision, TableCell};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 pub(crate) use self::demand::UnderWay;
@@ -24,8 +23,8 @@ pub(crate) use self::slot::Slot;
 use crate::memory;
 use crate::observe::metrics::ActivatorMetrics;
 use crate::permit::Permits;
-use crate::settings::ActivatorSettings;
-use crate::upstream::Names;
+use crate::settings::{ActivatorSettings, SettingsCell};
+use crate::upstream::{Connections, Names};
 
 /// Bytes of memory for each request that may wait: it takes a quarter of them.
 const MEMORY_EACH: u64 = 64 * 1024;
@@ -33,8 +32,19 @@ const MEMORY_EACH: u64 = 64 * 1024;
 /// Requests that may wait however much memory there is.
 const MOST: usize = 100_000;
 
-/// What all workers share for revisions that are served through us.
+/// One worker's: pods are asked by the worker whose request waits, which goes on without another thread.
+#[derive(Clone)]
 pub(crate) struct Activator {
+    /// What it shares with the others.
+    pub(crate) shared: Arc<Shared>,
+    /// The worker's connections to pods.
+    pub(crate) connections: Arc<Connections>,
+    /// Settings of now.
+    pub(crate) settings: Arc<SettingsCell>,
+}
+
+/// What all workers share for revisions that are served through us.
+pub(crate) struct Shared {
     /// Those that are served by name, each as a host `name.namespace`.
     pub(crate) revisions: Arc<TableCell>,
     /// The cluster's domain.
@@ -45,18 +55,16 @@ pub(crate) struct Activator {
     /// Revisions of which the autoscaler knows nothing yet; each is in it once at most.
     unknown: Option<mpsc::UnboundedSender<Arc<Revision>>>,
     metrics: ActivatorMetrics,
-    runtime: Handle,
 }
 
-impl Activator {
-    /// Starts to report on the runtime it is called on, where pods are asked as well.
+impl Shared {
+    /// Starts to report on the runtime it is called on.
     pub(crate) fn start(settings: ActivatorSettings, names: &Arc<Names>, metrics: &ActivatorMetrics) -> Arc<Self> {
-        let runtime = Handle::current();
         let ActivatorSettings { revisions, domain, held, held_per_revision, autoscaler, pod } = settings;
         let unknown = autoscaler.map(|autoscaler| {
             let (unknown, revisions) = mpsc::unbounded_channel();
             let frames = connection::open(autoscaler, Arc::clone(names), metrics.clone());
-            runtime.spawn(report::run(pod, revisions, frames));
+            tokio::spawn(report::run(pod, revisions, frames));
             unknown
         });
         let by_memory = || memory::limit().and_then(|limit| usize::try_from(limit / MEMORY_EACH).ok());
@@ -68,7 +76,6 @@ impl Activator {
             most_per_revision: held_per_revision,
             unknown,
             metrics: metrics.clone(),
-            runtime,
         })
     }
 }

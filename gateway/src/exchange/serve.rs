@@ -31,8 +31,8 @@ pub(crate) struct Exchange {
     pub(crate) table: Arc<TableCell>,
     pub(crate) names: Arc<Names>,
     pub(crate) memory: Arc<Memory>,
-    pub(crate) activator: Arc<Activator>,
-    pub(crate) connections: Connections,
+    pub(crate) activator: Activator,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 

@@ -19,13 +19,13 @@ pub(super) fn decide(activator: &Activator, request: &mut RequestHeader) -> Verd
     }
     probes::forget_hash(request);
     headers::uncounted(request);
-    let named = by_headers(request).or_else(|| by_host(headers::host(request), &activator.domain));
+    let named = by_headers(request).or_else(|| by_host(headers::host(request), &activator.shared.domain));
     let Some(host) = named else { return Verdict::Refuse(Reason::UnknownHost) };
     request.remove_header(&SERVING_REVISION);
     request.remove_header(&SERVING_NAMESPACE);
     let asked =
         Request { listener: Listener::Activator, tls: false, host: &host, path: "/", headers: &request.headers };
-    match route(&activator.revisions.load(), &asked, 0) {
+    match route(&activator.shared.revisions.load(), &asked, 0) {
         Decision::Forward(hop) => Verdict::Forward(smallvec![hop]),
         Decision::Redirect(_) | Decision::NotFound(_) => Verdict::Refuse(Reason::UnknownHost),
     }

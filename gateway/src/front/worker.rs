@@ -15,7 +15,7 @@ use super::connection;
 use super::contained::contained;
 use super::tls::Acceptors;
 use crate::StartError;
-use crate::activator::Activator;
+use crate::activator::{Activator, Shared};
 use crate::exchange::Exchange;
 use crate::keepalive;
 use crate::memory::Memory;
@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) files: Files,
     pub(crate) memory: Arc<Memory>,
-    pub(crate) activator: Arc<Activator>,
+    pub(crate) activator: Arc<Shared>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
@@ -97,13 +97,18 @@ impl Worker {
     }
 
     fn context(self) -> WorkerContext {
+        let connections = Arc::new(Connections::new(self.settings.upstream_pool, self.files.clone()));
         let exchange = Exchange {
             observer: Arc::clone(&self.observer),
             table: self.table,
             names: self.names,
             memory: self.memory,
-            activator: self.activator,
-            connections: Connections::new(self.settings.upstream_pool, self.files.clone()),
+            activator: Activator {
+                shared: self.activator,
+                connections: Arc::clone(&connections),
+                settings: Arc::clone(&self.settings.live),
+            },
+            connections,
             draining: self.draining.clone(),
         };
         WorkerContext {

@@ -47,6 +47,11 @@ pub(crate) enum Sort {
 }
 
 impl Choice {
+    /// An endpoint that speaks HTTP/1.1 in the clear, of which nothing is counted.
+    pub(crate) fn plain(endpoint: Arc<Endpoint>) -> Self {
+        Self { endpoint, slot: None, protocol: Protocol::Http1, encryption: None, others: false, sort: Sort::Only }
+    }
+
     /// Takes note of a connect that failed. Where the fault is not ours, `limit` of them in a row leave the endpoint
     /// out for a while, unless there is no other.
     pub(crate) fn connect_failed(&self, error: &PingoraError, limit: u16, metrics: &Metrics) {
