@@ -22,12 +22,39 @@ bring_up_node() {
     wait_for 60 "the node to be ready" node_is_ready
 }
 
+# What kubeadm's manifests ask for, in thousandths of a processor. As plain processes these parts would weigh as much as
+# all pods together; there they are pods as well. The kubelet and containerd are none.
+declare -A requests=([etcd]=100 [apiserver]=250 [controller-manager]=200 [scheduler]=100 [dns]=100 [proxy]=0)
+
 # start NAME COMMAND...: in the background, with log/NAME.log and pid/NAME
 start() {
     local name=$1
     shift
-    "$@" >>"$state/log/$name.log" 2>&1 </dev/null &
+    {
+        [ -z "${requests[$name]:-}" ] || weigh "$name" "${requests[$name]}"
+        exec "$@"
+    } >>"$state/log/$name.log" 2>&1 </dev/null &
     echo $! >"$state/pid/$name"
+}
+
+# weigh NAME REQUEST: gives this process the share of the processors that the pod with such a request has
+weigh() {
+    local class=burstable shares=$(($2 * 1024 / 1000)) root=/sys/fs/cgroup cgroup above
+    [ $shares -gt 2 ] || { class=besteffort && shares=2; }
+    cgroup=$CGROUP/kubepods/$class/$1
+    if [ -f $root/cgroup.controllers ]; then
+        mkdir -p "$root$cgroup"
+        for above in "$CGROUP" "$CGROUP/kubepods" "$CGROUP/kubepods/$class"; do
+            echo +cpu >"$root$above/cgroup.subtree_control"
+        done
+        # As the kubelet turns the one into the other.
+        echo $((1 + (shares - 2) * 9999 / 262142)) >"$root$cgroup/cpu.weight"
+    else
+        root=$root/cpu
+        mkdir -p "$root$cgroup"
+        echo $shares >"$root$cgroup/cpu.shares"
+    fi
+    echo $BASHPID >"$root$cgroup/cgroup.procs"
 }
 
 # stop NAME: at once
