@@ -18,7 +18,8 @@ make_services() {
 }
 
 held_requests_are_sent_at_once() {
-    "$(part harness)/release" -ca "$state/pki/ca.crt" -gateway "$(pod_address app.kubernetes.io/name=net-pingora)" \
+    # Who measures waits for no processor: what it sees late would be for the gateway's good.
+    chrt --fifo 1 "$(part harness)/release" -ca "$state/pki/ca.crt" -gateway "$(pod_address app.kubernetes.io/name=net-pingora)" \
         -process "$(pgrep --exact net-pingora)" -services "$starts" -p50 10ms -p95 25ms
 }
 
