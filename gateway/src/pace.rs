@@ -25,7 +25,8 @@ impl Waiting {
             return None;
         }
         let (since, before) = *self.0.get_or_insert_with(|| (Instant::now(), moved));
-        let earned = Duration::from_secs(moved.saturating_sub(before) / pace.rate.max(1));
+        let moved = moved.saturating_sub(before);
+        let earned = Duration::from_millis(moved.saturating_mul(1000) / pace.rate.max(1));
         since.checked_add(pace.time)?.checked_add(earned)
     }
 }

@@ -62,6 +62,26 @@ async fn a_body_that_comes_fast_enough_may_take_its_time() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_is_answered_408() {
+    let upstream = ScriptedUpstream::start(b"end", OK).await.unwrap();
+    let gateway = TestGateway::with([Route::to("a", upstream.address)], impatient);
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2003\r\n\r\n").await.unwrap();
+    let (mut reading, mut writing) = client.into_split();
+    let dripping = tokio::spawn(async move {
+        while writing.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let begun = Instant::now();
+    let mut answer = [0; 13];
+    reading.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408 ");
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    dripping.abort();
+}
+
+#[tokio::test]
 async fn a_client_that_takes_nothing_loses_its_request_and_frees_the_upstream() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = TestGateway::with([Route::to("a", listener.local_addr().unwrap())], impatient);
