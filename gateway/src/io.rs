@@ -1,4 +1,4 @@
-//! A byte stream as Pingora's sessions want it.
+//! A byte stream as Pingora's HTTP/2 wants it.
 
 use std::fmt;
 use std::io::{self, IoSlice};

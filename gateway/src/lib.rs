@@ -8,16 +8,17 @@ pub mod admin;
 mod exchange;
 mod front;
 mod gateway;
+mod http1;
 mod io;
 mod keepalive;
 mod memory;
 pub mod observe;
 mod outlet;
 mod pace;
+mod part;
 mod permit;
 pub mod settings;
 pub mod upstream;
-mod wire;
 
 pub use front::BindError;
 pub use gateway::{Gateway, Running, StartError};

@@ -1,7 +1,6 @@
 //! Where bytes leave: a party of an exchange takes all that is brought, and tells when it may be more.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,13 +9,13 @@ use http::HeaderMap;
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use tokio::time::timeout_at;
 
+use crate::http1::Unsent;
 use crate::pace::{Pace, Waiting};
-use crate::wire::Unsent;
 
 /// Where bytes leave.
 pub(crate) enum Outlet {
     /// An HTTP/1 connection.
-    Wire(Arc<dyn Unsent>),
+    Wire(Unsent),
     /// An HTTP/2 stream, and whether its last byte was brought.
     Stream(SendStream<Bytes>, bool),
     /// Nowhere: there is nothing to send, or not yet.
@@ -54,13 +53,6 @@ impl Outlet {
     /// Bytes taken so far, of those that had to wait; an HTTP/2 stream does not tell.
     pub(crate) fn taken(&self) -> u64 {
         if let Self::Wire(unsent) = self { unsent.taken() } else { 0 }
-    }
-
-    /// From now on, so many bytes are read at once from the HTTP/1 connection that this leads to.
-    pub(crate) fn limit_reads(&self, bytes: usize) {
-        if let Self::Wire(unsent) = self {
-            unsent.limit_reads(bytes);
-        }
     }
 
     /// Waits until everything is taken, or the peer is too slow.

@@ -77,6 +77,21 @@ async fn neither_direction_waits_for_the_other() {
 }
 
 #[tokio::test]
+async fn a_short_body_leaves_with_its_head() {
+    for body in ["Content-Length: 4\r\n\r\nbody", "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"] {
+        let (listener, address) = listen().await;
+        let gateway = TestGateway::start([Route::to("a", address)]);
+        let mut client = TcpStream::connect(gateway.external).await.unwrap();
+        client.write_all(format!("POST / HTTP/1.1\r\nHost: a\r\n{body}").as_bytes()).await.unwrap();
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        let mut packet = vec![0; 4096];
+        let length = upstream.read(&mut packet).await.unwrap();
+        let seen = String::from_utf8_lossy(&packet[..length]);
+        assert!(seen.ends_with(body.split_once("\r\n\r\n").unwrap().1), "{seen}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_before_the_end_of_the_request_reaches_the_client_at_once() {
     let (listener, address) = listen().await;
     let gateway = TestGateway::start([Route::to("a", address)]);

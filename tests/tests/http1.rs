@@ -144,7 +144,19 @@ async fn rfc_9112_3_2_2_the_authority_of_a_url_wins_over_host_and_upstreams_see_
     let request = b"GET http://a.example/x?y HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n";
     assert_eq!(status(&talk(gateway.external, request).await.unwrap()), "200");
     let seen = upstream.received().concat();
-    assert!(seen.starts_with("GET /x?y HTTP/1.1\r\n") && seen.contains("Host: a.example\r\n"), "{seen}");
+    assert!(seen.starts_with("GET /x?y HTTP/1.1\r\n") && seen.contains("host: a.example\r\n"), "{seen}");
+}
+
+#[tokio::test]
+async fn rfc_9110_6_6_1_a_response_has_a_date_its_own_if_it_brings_one() {
+    for (date, wanted) in [("date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", true), ("", false)] {
+        let response = format!("HTTP/1.1 200 OK\r\n{date}content-length: 2\r\n\r\nok").leak();
+        let upstream = ScriptedUpstream::start(b"\r\n\r\n", response.as_bytes()).await.unwrap();
+        let gateway = TestGateway::start([Route::to("a.example", upstream.address)]);
+        let answer =
+            talk(gateway.external, b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").await.unwrap();
+        assert_eq!((answer.matches("\r\ndate: ").count(), answer.contains("1970")), (1, wanted), "{answer}");
+    }
 }
 
 #[tokio::test]

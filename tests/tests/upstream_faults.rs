@@ -137,6 +137,7 @@ async fn a_body_that_is_broken_off_is_not_taken_for_a_whole_one() {
         (chunked("2\r\nok\r\n"), Resets),
         (chunked("2\r\nok\r\n0\r\n"), Closes),
         (chunked("2\r\nok\r\nxyz\r\n"), IsSilent),
+        (chunked("2\r\nok\r\n\r\n\r\n"), IsSilent),
         (chunked("2\r\nok\r\n-2\r\nok\r\n0\r\n\r\n"), IsSilent),
         (chunked("2\r\nokay\r\n0\r\n\r\n"), IsSilent),
         (chunked("2\r\nok\r\nfffffffffffffffff\r\nok"), IsSilent),

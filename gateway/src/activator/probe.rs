@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use http::{StatusCode, header};
 use net_pingora_routing::{Backend, Endpoint, Pods, Protocol, Revision, Target};
-use pingora_core::protocols::http::HttpTask;
 use pingora_error::Result;
 use pingora_http::RequestHeader;
 use tokio::time::{sleep, timeout};
 
 use super::Activator;
+use crate::part::Part;
 use crate::settings::Timeouts;
 use crate::upstream::{Choice, Upstream};
 
@@ -97,18 +98,18 @@ impl Activator {
     async fn ask(&self, choice: &Choice, keep: bool) -> Result<bool> {
         let timeouts = Timeouts { connect: CONNECT, ..self.settings.load().timeouts };
         let mut up = self.connections.open(choice, Protocol::Http1, true, &timeouts).await?;
-        up.begin(question(choice.endpoint.address)?, true).await?;
-        up.finish().await?;
+        up.begin(question(choice.endpoint.address)?, true)?;
+        up.send(Bytes::new(), true).await?;
         let ready = is_yes(&mut up).await?;
         if ready && keep {
-            self.connections.keep(choice, up).await;
+            self.connections.keep(choice, up);
         }
         Ok(ready)
     }
 }
 
 fn question(address: SocketAddr) -> Result<Box<RequestHeader>> {
-    let mut request = RequestHeader::build("GET", b"/healthz", None)?;
+    let mut request = RequestHeader::build_no_case("GET", b"/healthz", None)?;
     request.insert_header(header::HOST, address.to_string())?;
     request.insert_header(header::USER_AGENT, "Knative-Activator-Probe")?;
     request.insert_header("K-Network-Probe", "queue")?;
@@ -121,11 +122,10 @@ async fn is_yes(up: &mut Upstream) -> Result<bool> {
         let part = up.session.next().await?;
         let end = part.is_end();
         match part {
-            HttpTask::Header(head, _) => ok = head.status == StatusCode::OK,
-            HttpTask::Body(Some(data), _) if body.len() + data.len() <= BODY => body.extend_from_slice(&data),
-            HttpTask::Body(Some(_), _) => return Ok(false),
-            HttpTask::Failed(error) => return Err(error),
-            _ => {}
+            Part::Head(head, _) => ok = head.status == StatusCode::OK,
+            Part::Body(data, _) if body.len() + data.len() <= BODY => body.extend_from_slice(&data),
+            Part::Body(..) => return Ok(false),
+            Part::Trailers(_) | Part::End => {}
         }
         if end {
             return Ok(ok && body == b"queue");

@@ -52,11 +52,10 @@ pub(super) fn decide(table: &TableCell, connection: &Connection, request: &mut R
             }
         }
         let mut parts = request.as_owned_parts();
-        let routed = headers::of_route(&mut parts, &hop.path, split);
-        match routed.and_then(|()| headers::head_of(parts, request)) {
-            Ok(head) => *request = head,
-            Err(_) => return Verdict::Refuse(Reason::BadRequest),
+        if headers::of_route(&mut parts, &hop.path, split).is_err() {
+            return Verdict::Refuse(Reason::BadRequest);
         }
+        *request = RequestHeader::from(parts);
         hops.push(hop);
         if hops.len() > MOST_HOPS {
             return Verdict::Refuse(Reason::Loop);

@@ -4,21 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::http::v1::server::HttpSession as Http1Session;
+use http::{HeaderMap, StatusCode};
 use pingora_core::protocols::http::v2::server::HttpSession as Http2Session;
 use pingora_error::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_timeout::timeout;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::record::Exchanged;
-use crate::front::Grant;
+use super::session::Session;
+use crate::http1::{Server, Stream};
 use crate::outlet::Outlet;
 use crate::pace::Pace;
-use crate::wire::Unsent;
 
 /// Status of a client that left before the answer, as nginx counts it.
 const CLIENT_LEFT: u16 = 499;
@@ -31,43 +28,33 @@ const LEAST_PART: usize = 4 * 1024;
 
 /// The client's side of an exchange.
 pub(crate) struct Downstream {
-    pub(super) session: Box<ServerSession>,
+    pub(super) session: Session,
     /// What was written to it and is not sent.
     pub(super) outlet: Outlet,
     /// Bytes of the response's body.
     pub(super) sent: u64,
     /// Shared by all streams of an HTTP/2 connection.
     streams: Option<Arc<()>>,
-    /// Given when an upstream agrees to the WebSocket that the request asks for.
-    pub(super) grant: Option<Grant>,
 }
 
 impl Downstream {
     /// A request on an HTTP/1 connection, its head read.
-    pub(crate) fn http1(session: Http1Session, unsent: Arc<dyn Unsent>, grant: Option<Grant>) -> Self {
-        Self {
-            session: Box::new(ServerSession::H1(session)),
-            outlet: Outlet::Wire(unsent),
-            sent: 0,
-            streams: None,
-            grant,
-        }
+    pub(crate) fn http1(session: Server) -> Self {
+        let outlet = Outlet::Wire(session.unsent());
+        Self { session: Session::Http1(Box::new(session)), outlet, sent: 0, streams: None }
     }
 
     /// A request on an HTTP/2 stream, all of which hold `streams`.
-    pub(crate) fn http2(session: Http2Session, streams: Arc<()>) -> Self {
-        Self {
-            session: Box::new(ServerSession::H2(session)),
-            outlet: Outlet::Nothing,
-            sent: 0,
-            streams: Some(streams),
-            grant: None,
-        }
+    pub(crate) fn http2(mut session: Http2Session, streams: Arc<()>) -> Self {
+        // Another upstream may have to be told the beginning of the body.
+        session.enable_retry_buffering();
+        let session = Session::Http2(Box::new(session));
+        Self { session, outlet: Outlet::Nothing, sent: 0, streams: Some(streams) }
     }
 
     /// The request's head.
     pub(super) fn request(&self) -> &RequestHeader {
-        self.session.req_header()
+        self.session.request()
     }
 
     /// What was said on this side.
@@ -77,8 +64,8 @@ impl Downstream {
             method: &request.method,
             uri: &request.uri,
             version: request.version,
-            status: self.session.response_written().map_or(CLIENT_LEFT, |response| response.status.as_u16()),
-            bytes_in: self.session.body_bytes_read() as u64,
+            status: self.session.told().map_or(CLIENT_LEFT, |status| status.as_u16()),
+            bytes_in: self.session.body_bytes_read(),
             bytes_out: self.sent,
         }
     }
@@ -91,12 +78,12 @@ impl Downstream {
 
     /// Whether a response has begun that is not merely informational.
     pub(super) fn has_begun(&self) -> bool {
-        self.session.response_written().is_some_and(|head| !head.status.is_informational() || head.status == 101)
+        self.session.told().is_some_and(|told| !told.is_informational() || told == StatusCode::SWITCHING_PROTOCOLS)
     }
 
     /// Whether reading is what tells that the client has left: on HTTP/1 once its body was read, on an HTTP/2 stream
     /// until the response has begun, whose outlet tells from then on.
-    pub(super) fn tells_by_reading(&mut self) -> bool {
+    pub(super) fn tells_by_reading(&self) -> bool {
         match self.outlet {
             Outlet::Wire(_) => self.session.is_body_done(),
             Outlet::Nothing => true,
@@ -109,7 +96,7 @@ impl Downstream {
         if !self.tells_by_reading() {
             return std::future::pending().await;
         }
-        match self.session.read_body_or_idle(true).await {
+        match self.session.read_or_left(false).await {
             Ok(_) => std::future::pending().await,
             Err(error) => error.into_down(),
         }
@@ -117,21 +104,25 @@ impl Downstream {
 
     /// Writes a response's head; `end` when no body follows.
     pub(super) async fn begin(&mut self, head: Box<ResponseHeader>, end: bool) -> Result<()> {
-        if let ServerSession::H2(stream) = &mut *self.session {
-            stream.write_response_header(head, end)?;
-            self.outlet = Outlet::of(stream.take_response_body_writer(), end);
-            return Ok(());
+        match &mut self.session {
+            Session::Http1(session) => {
+                session.begin(&head)?;
+                if end { session.send(&[], true).await } else { Ok(()) }
+            }
+            Session::Http2(stream) => {
+                stream.write_response_header(head, end)?;
+                self.outlet = Outlet::of(stream.take_response_body_writer(), end);
+                Ok(())
+            }
         }
-        self.session.write_response_header(head).await?;
-        if end { self.session.write_response_body(Bytes::new(), true).await } else { Ok(()) }
     }
 
     /// Writes some of the response's body, which nothing keeps waiting; `end` when it is the last.
     pub(super) async fn send(&mut self, data: Bytes, end: bool) -> Result<()> {
         self.sent += data.len() as u64;
-        match &mut self.outlet {
-            Outlet::Wire(_) => self.session.write_response_body(data, end).await,
-            outlet => outlet.send(data, end),
+        match &mut self.session {
+            Session::Http1(session) => session.send(&data, end).await,
+            Session::Http2(_) => self.outlet.send(data, end),
         }
     }
 
@@ -143,48 +134,52 @@ impl Downstream {
         }
     }
 
-    /// After a whole response: the connection's stream, if another request may follow on it. A client takes the
-    /// response at its `pace`, and has until `limit` to end a request that nobody needs to its end.
+    /// After a whole response: the connection, if another request may follow on it. A client takes the response at its
+    /// `pace`, and has until `limit` to end a request that nobody needs to its end.
     pub(super) async fn reuse(mut self, pace: Pace, limit: Duration) -> Option<Stream> {
         // A client that asks on without taking answers would have us keep them all.
         self.outlet.drain(pace).await.ok()?;
-        if self.session.get_keepalive().is_some() {
-            timeout(limit, self.session.drain_request_body()).await.ok()?.ok()?;
+        let Session::Http1(mut session) = self.session else { return None };
+        if session.is_persistent() {
+            timeout(limit, session.drain()).await.ok()?.ok()?;
         }
-        if self.session.get_keepalive().is_none() {
-            self.end(limit).await;
-            return None;
+        if session.is_persistent() {
+            return Some(session.into_stream());
         }
-        Some(self.session.finish().await.ok()??.into_parts().0)
+        end(*session, limit).await;
+        None
     }
 
     /// The connection, once nothing of HTTP follows on it; HTTP/2 has none of its own for a request.
     pub(super) fn into_parts(self) -> Option<(Stream, Outlet)> {
-        let ServerSession::H1(session) = *self.session else { return None };
-        Some((session.into_inner(), self.outlet))
+        let Session::Http1(session) = self.session else { return None };
+        Some((session.into_stream(), self.outlet))
     }
 
     /// After a failure: sends what was written, within `limit`, and ends the connection. A response that was
     /// broken off (`whole` is false) must not look complete: its connection just ends.
     pub(super) async fn close(mut self, whole: bool, limit: Duration) {
         let taken = timeout(limit, self.outlet.clear()).await;
-        if whole && matches!(taken, Ok(Ok(()))) {
-            self.end(limit).await;
+        if let Session::Http1(session) = self.session
+            && whole
+            && matches!(taken, Ok(Ok(())))
+        {
+            end(*session, limit).await;
         }
     }
+}
 
-    async fn end(mut self, limit: Duration) {
-        let read = self.session.is_body_done();
-        let ServerSession::H1(session) = *self.session else { return };
-        goodbye(session.into_inner(), read, limit).await;
-    }
+async fn end(session: Server, limit: Duration) {
+    let read = session.is_body_done();
+    goodbye(session.into_stream(), read, limit).await;
 }
 
 /// Says goodbye, and, unless all of it was `read`, takes what the peer still sends, so that the kernel does not throw
 /// our last words away with a reset (RFC 9112 §9.6).
 pub(super) async fn goodbye(mut stream: Stream, read: bool, limit: Duration) {
     let goodbye = async {
-        stream.shutdown().await;
+        // The peer may be gone already; there is nobody to tell.
+        let _ = stream.shutdown().await;
         // On the heap: every request and tunnel has room for this future.
         let mut unread = if read { Vec::new() } else { vec![0; 4096] };
         while !read && stream.read(&mut unread).await.is_ok_and(|length| length > 0) {}

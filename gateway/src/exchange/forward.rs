@@ -10,7 +10,6 @@ use super::probes;
 use super::pump::{End, Pump};
 use super::retry;
 use super::serve::Exchange;
-use super::told::Told;
 use super::via;
 use crate::observe::answers::Reason;
 use crate::observe::metrics::ConnectFailure;
@@ -18,7 +17,6 @@ use crate::upstream::{self, Choice, Traveller, Upstream};
 
 /// Forwards the request until an upstream has responded, or none will; the upstream when a tunnel to it begins.
 pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
-    down.session.enable_retry_buffering();
     loop {
         let mut error = match attempt(exchange, down, ctx).await {
             Ok(joined) => return Ok(joined),
@@ -28,7 +26,7 @@ pub(super) async fn forward(exchange: &Exchange, down: &mut Downstream, ctx: &mu
             return Err(error);
         }
         exchange.observer.metrics.retries.inc();
-        tracing::debug!(error = %Told(&error), "attempt failed");
+        tracing::debug!(%error, "attempt failed");
     }
 }
 
@@ -36,7 +34,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     // Whatever ends this attempt says nothing of the one before.
     (ctx.unconnected, ctx.reused, ctx.others, ctx.slot) = (false, false, false, None);
     ctx.attempts += 1;
-    let (upgrade, counts) = (down.grant.is_some(), !probes::is_probe(down.request()));
+    let (upgrade, counts) = (down.session.asks_for_websocket(), !probes::is_probe(down.request()));
     let choice = tokio::select! {
         biased;
         choice = choose(exchange, upgrade, counts, ctx) => choice?,
@@ -58,7 +56,7 @@ async fn attempt(exchange: &Exchange, down: &mut Downstream, ctx: &mut Context) 
     choice.endpoint.serves();
     match end {
         End::Switched => return Ok(Some(up)),
-        End::Reusable => exchange.connections.keep(&choice, up).await,
+        End::Reusable => exchange.connections.keep(&choice, up),
         End::Spent => {}
     }
     Ok(None)
@@ -137,9 +135,9 @@ async fn converse(
 ) -> Result<End> {
     if outgoing.waits {
         // Pingora reads no 1xx from an HTTP/2 upstream: we let the client go on ourselves.
-        down.session.write_continue_response().await.map_err(Error::into_down)?;
+        down.session.write_continue().map_err(Error::into_down)?;
     }
-    up.begin(outgoing.head, outgoing.empty).await.map_err(|mut error| {
+    up.begin(outgoing.head, outgoing.empty).map_err(|mut error| {
         // The upstream may have closed a kept connection meanwhile.
         error.retry = RetryType::ReusedOnly;
         error.into_up()
@@ -167,7 +165,7 @@ fn may_try_again(down: &Downstream, ctx: &mut Context, error: &mut Error) -> boo
         // Local ports are used up for one address at a time, files for all.
         return ctx.others && upstream::failure(error) != ConnectFailure::Files;
     }
-    let again = retry::is_safe(down.request(), down.session.retry_buffer_truncated())
+    let again = retry::is_safe(down.request(), down.session.is_replay_lost())
         && retry::asked_for(error, ctx.reused, ctx.others);
     // A kept HTTP/1 connection may end at any time, which says nothing of its endpoint: that gets a new one.
     if again && ctx.others && !(ctx.reused && ctx.protocol == Protocol::Http1) {

@@ -168,16 +168,6 @@ fn rewrite_host(request: &mut Parts, host: &HeaderValue) {
     }
 }
 
-/// The head of these parts, which were those of `told`.
-pub(super) fn head_of(parts: Parts, told: &RequestHeader) -> Result<RequestHeader> {
-    let mut head = RequestHeader::from(parts);
-    // A target that is no text is in no URI.
-    if !told.raw_path_is_utf8() {
-        head.set_raw_path(told.raw_path())?;
-    }
-    Ok(head)
-}
-
 /// A new request id: a version 4 UUID (RFC 9562 §5.4). It names a request, it guards nothing.
 pub(crate) fn new_request_id() -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

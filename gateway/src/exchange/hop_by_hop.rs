@@ -1,33 +1,10 @@
 //! Headers that are between two neighbours only (RFC 9110 §7.6.1).
 
-use http::header::{
-    CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, HOST, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::ResponseHeader;
 use smallvec::SmallVec;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-
-/// What a request may not take along.
-const OF_REQUESTS: [HeaderName; 10] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HTTP2_SETTINGS,
-];
-
-/// What a response may not take along; its framing is told anew for the client.
-const OF_RESPONSES: [HeaderName; 4] = [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE];
 
 /// More names in `Connection` than this are an attack.
 const MOST_NOMINATED: usize = 9;
@@ -50,7 +27,7 @@ pub(super) fn remove_from_request(headers: &mut HeaderMap, websocket: bool) -> R
     for name in nominated(headers)? {
         headers.remove(&name);
     }
-    for name in present(headers, &OF_REQUESTS) {
+    for name in present(headers, is_of_requests) {
         headers.remove(&name);
     }
     if websocket {
@@ -65,14 +42,36 @@ pub(super) fn remove_from_response(response: &mut ResponseHeader) {
     for name in nominated(&response.headers).unwrap_or_default() {
         response.remove_header(&name);
     }
-    for name in present(&response.headers, &OF_RESPONSES) {
+    for name in present(&response.headers, is_of_responses) {
         response.remove_header(&name);
     }
 }
 
+/// What a request may not take along.
+fn is_of_requests(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
+}
+
+/// What a response may not take along; its framing is told anew for the client.
+fn is_of_responses(name: &str) -> bool {
+    matches!(name, "connection" | "keep-alive" | "proxy-connection" | "upgrade")
+}
+
 /// Few messages have many: a pass over their names costs less than a look-up of each of ours.
-fn present(headers: &HeaderMap, ours: &[HeaderName]) -> Names {
-    headers.keys().filter(|name| ours.contains(name)).cloned().collect()
+fn present(headers: &HeaderMap, ours: fn(&str) -> bool) -> Names {
+    headers.keys().filter(|name| ours(name.as_str())).cloned().collect()
 }
 
 fn nominated(headers: &HeaderMap) -> Result<Names> {

@@ -24,8 +24,8 @@ mod record;
 mod response;
 mod retry;
 mod serve;
+mod session;
 mod stand_in;
-mod told;
 mod tunnel;
 mod via;
 

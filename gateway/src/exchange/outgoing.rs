@@ -34,7 +34,6 @@ impl Outgoing {
     /// When the client's head cannot be told to this upstream.
     pub(super) fn new(down: &mut Downstream, ctx: &Context, choice: &Choice) -> Result<Self> {
         let empty = down.session.is_body_empty();
-        // Names lose their case, as at queue-proxy: Pingora would keep it in a second map beside the headers.
         let mut parts = down.request().as_owned_parts();
         let headers = &mut parts.headers;
         headers
@@ -43,7 +42,7 @@ impl Outgoing {
             .map_err(Error::into_down)?;
         // HTTP/2 has no headers for one hop only but `TE: trailers`, which gRPC asks for from end to end.
         if parts.version != Version::HTTP_2 || ctx.protocol != Protocol::Http2 {
-            hop_by_hop::remove_from_request(headers, down.grant.is_some()).map_err(Error::into_down)?;
+            hop_by_hop::remove_from_request(headers, down.session.asks_for_websocket()).map_err(Error::into_down)?;
         }
         headers::forwarded(headers, &ctx.connection, Trust::of(&ctx.connection), &ctx.host, &ctx.request_id);
         if let Some(hop) = ctx.last_hop()
@@ -65,10 +64,10 @@ impl Outgoing {
             Protocol::Http1 => for_http1(&mut parts, empty)?,
             Protocol::Http2 => {
                 waits = parts.headers.remove(EXPECT).is_some();
-                for_http2(&mut parts, down.request(), choice.encryption.is_some())?;
+                for_http2(&mut parts, choice.encryption.is_some())?;
             }
         }
-        Ok(Self { head: Box::new(headers::head_of(parts, down.request())?), empty, waits })
+        Ok(Self { head: Box::new(RequestHeader::from(parts)), empty, waits })
     }
 }
 
@@ -89,10 +88,7 @@ fn for_http1(head: &mut Parts, empty: bool) -> Result<()> {
 }
 
 /// RFC 9113 §8.3.1: scheme, authority and path are fields of their own, and Host is none.
-fn for_http2(head: &mut Parts, told: &RequestHeader, encrypted: bool) -> Result<()> {
-    if !told.raw_path_is_utf8() {
-        return Error::e_explain(ErrorType::InvalidHTTPHeader, "a target HTTP/2 cannot tell").map_err(Error::into_down);
-    }
+fn for_http2(head: &mut Parts, encrypted: bool) -> Result<()> {
     head.version = Version::HTTP_2;
     let host = head.headers.remove(HOST).map(|host| Bytes::copy_from_slice(host.as_bytes()));
     let authority = match head.uri.authority() {

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::header::CONTENT_LENGTH;
 use http::{StatusCode, Version};
-use pingora_core::protocols::http::HttpTask;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use tokio::sync::watch;
@@ -15,6 +14,7 @@ use super::context::Context;
 use super::downstream::Downstream;
 use super::response;
 use crate::pace::Waiting;
+use crate::part::Part;
 use crate::upstream::Upstream;
 
 /// An exchange whose request head was sent.
@@ -71,7 +71,7 @@ pub(super) enum End {
 /// What happens next.
 enum Event {
     Request(Result<Option<Bytes>>),
-    Response(Result<HttpTask>),
+    Response(Result<Part>),
     ClientTookMore(Result<()>),
     UpstreamTookMore(Result<()>),
     TooSlow(Box<Error>),
@@ -127,9 +127,15 @@ impl<'a> Pump<'a> {
     /// has it.
     pub(super) async fn run(mut self) -> Result<End> {
         // An earlier attempt may have read some of the body.
-        let known = self.down.session.get_retry_buffer();
+        let known = self.down.session.replay();
         let ended = self.down.session.is_body_done();
         self.send(known.unwrap_or_default(), ended).await;
+        // What has come of the body along with the head leaves along with it.
+        if self.sending == Sending::Open
+            && let Some(part) = self.down.session.read_or_left(true).now_or_never()
+        {
+            self.pass(part.map_err(Error::into_down)?).await;
+        }
         while !self.responded && !self.switched {
             if self.turn >= TURN {
                 self.turn = 0;
@@ -156,11 +162,11 @@ impl<'a> Pump<'a> {
         let refused = self.sending == Sending::Refused;
         let (client_takes, upstream_takes) = (self.down.outlet.is_clear(), self.up.outlet.is_clear());
         let listens = if open { upstream_takes } else { self.down.tells_by_reading() };
-        self.up.outlet.limit_reads(self.down.share());
+        self.up.session.limit_reads(self.down.share());
         let (deadline, who) = self.deadline(open && listens, client_takes, upstream_takes || refused);
         tokio::select! {
             part = self.up.session.next(), if client_takes => Event::Response(part),
-            part = self.down.session.read_body_or_idle(!open), if listens => Event::Request(part),
+            part = self.down.session.read_or_left(open), if listens => Event::Request(part),
             taken = self.down.outlet.watch(!client_takes) => Event::ClientTookMore(taken),
             taken = self.up.outlet.clear(), if !upstream_takes && !refused => Event::UpstreamTookMore(taken),
             () = until(deadline), if deadline.is_some() => Event::TooSlow(who.error()),
@@ -177,7 +183,7 @@ impl<'a> Pump<'a> {
         }
         let pace = self.ctx.connection.settings.pace();
         let (down, up) = (self.down.outlet.taken(), self.up.outlet.taken());
-        let read = self.down.session.body_bytes_read() as u64;
+        let read = self.down.session.body_bytes_read();
         let waits = [
             (self.late.body.until(reads, read, pace), Slow::Body),
             (self.late.client.until(!client_takes, down, pace), Slow::Client),
@@ -195,11 +201,7 @@ impl<'a> Pump<'a> {
 
     async fn send(&mut self, data: Bytes, ended: bool) {
         self.turn += data.len();
-        let sent = async {
-            self.up.send(data).await?;
-            if ended { self.up.finish().await } else { Ok(()) }
-        };
-        let sent = sent.await;
+        let sent = self.up.send(data, ended).await;
         self.note(sent, ended);
     }
 
@@ -215,12 +217,13 @@ impl<'a> Pump<'a> {
     }
 
     /// Passes a part of the response on, and with a head what has come along with it: both leave in one packet.
-    async fn receive(&mut self, part: Result<HttpTask>) -> Result<()> {
+    async fn receive(&mut self, part: Result<Part>) -> Result<()> {
         let part = part.map_err(Error::into_up)?;
-        let is_head = matches!(part, HttpTask::Header(..));
+        let is_head = matches!(part, Part::Head(..));
         self.deliver(part).await?;
         if is_head
             && !self.responded
+            && !self.switched
             && self.down.outlet.has_window()
             && let Some(next) = self.up.session.next().now_or_never()
         {
@@ -230,18 +233,16 @@ impl<'a> Pump<'a> {
     }
 
     /// Passes a part of the response on.
-    async fn deliver(&mut self, part: HttpTask) -> Result<()> {
+    async fn deliver(&mut self, part: Part) -> Result<()> {
         let end = part.is_end();
         let delivered = match part {
-            HttpTask::Header(head, end) => return self.deliver_head(head, end).await,
-            HttpTask::Body(data, _) | HttpTask::UpgradedBody(data, _) => {
-                let data = data.unwrap_or_default();
+            Part::Head(head, end) => return self.deliver_head(head, end).await,
+            Part::Body(data, _) => {
                 self.turn += data.len();
                 self.down.send(data, end).await
             }
-            HttpTask::Trailer(trailers) => self.down.finish(trailers.map(|trailers| *trailers)).await,
-            HttpTask::Done => self.down.finish(None).await,
-            HttpTask::Failed(error) => return Err(error.into_up()),
+            Part::Trailers(trailers) => self.down.finish(Some(*trailers)).await,
+            Part::End => self.down.finish(None).await,
         };
         self.responded = end;
         delivered.map_err(Error::into_down)
@@ -250,7 +251,7 @@ impl<'a> Pump<'a> {
     async fn deliver_head(&mut self, mut head: Box<ResponseHeader>, end: bool) -> Result<()> {
         self.ctx.responded.get_or_insert_with(std::time::Instant::now);
         let request = self.down.request();
-        response::for_client(&mut head, request, self.down.grant.is_some(), end)?;
+        response::for_client(&mut head, request, self.down.session.asks_for_websocket(), end)?;
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let interim = head.status.is_informational() && !switches;
         // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
@@ -258,14 +259,11 @@ impl<'a> Pump<'a> {
             return Ok(());
         }
         if *self.draining.borrow() {
-            self.down.session.set_keepalive(None);
+            self.down.session.close();
         }
         self.responded = end && !interim;
         self.down.begin(head, self.responded).await.map_err(Error::into_down)?;
-        if let Some(grant) = self.down.grant.as_ref().filter(|_| switches) {
-            grant.give();
-            self.switched = true;
-        }
+        self.switched = switches;
         Ok(())
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::Method;
 use net_pingora_routing::{Listener, TableCell};
-use pingora_core::protocols::Stream;
 use pingora_error::{Error, Result};
 use pingora_http::RequestHeader;
 use tokio::sync::watch;
@@ -14,11 +13,11 @@ use super::context::Context;
 use super::decide::{Verdict, decide};
 use super::downstream::Downstream;
 use super::headers::Trust;
-use super::told::Told;
 use super::tunnel::Tunnel;
 use super::{answer, forward, headers, record, retry, stand_in};
 use crate::activator::Activator;
 use crate::front::Connection;
+use crate::http1::Stream;
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::observe::answers::{Answer, Reason};
@@ -51,14 +50,14 @@ impl Exchange {
     pub(crate) async fn serve(&self, connection: &Arc<Connection>, mut down: Downstream) -> After {
         let mut ctx = Context::new(Arc::clone(connection), Counted::new(&self.observer.metrics.requests_in_flight));
         if *self.draining.borrow() || connection.is_old() {
-            down.session.set_keepalive(None);
+            down.session.close();
         }
         let served = self.respond(&mut down, &mut ctx).await;
         if let Ok(Some(up)) = served {
             return Tunnel::new(down, up, ctx, &self.observer).map_or(After::Nothing, After::Tunnel);
         }
         if let Err(error) = &served {
-            tracing::debug!(error = %Told(error), "request failed");
+            tracing::debug!(%error, "request failed");
             self.fail(&mut down, &mut ctx, error).await;
         }
         record::record(&self.observer, &ctx, &down.exchanged());
@@ -72,7 +71,7 @@ impl Exchange {
 
     /// Responds to a request; the upstream when it is to be joined to the client.
     async fn respond(&self, down: &mut Downstream, ctx: &mut Context) -> Result<Option<Upstream>> {
-        match self.route(down.session.req_header_mut(), ctx) {
+        match self.route(down.session.request_mut(), ctx) {
             Verdict::Forward(hops) => {
                 ctx.hops = hops;
                 return forward::forward(self, down, ctx).await;
@@ -112,9 +111,9 @@ impl Exchange {
         }
         let reason = ctx.answer.or_else(|| retry::reason(error, ctx.unconnected));
         let Some(reason) = reason else { return };
-        down.session.set_keepalive(None);
+        down.session.close();
         if let Err(error) = self.answer(down, ctx, reason, None, Some(error)).await {
-            tracing::debug!(error = %Told(&error), "client left before the answer");
+            tracing::debug!(%error, "client left before the answer");
         }
     }
 
@@ -132,11 +131,10 @@ impl Exchange {
             return Ok(());
         }
         ctx.answer = Some(reason);
-        let cause = cause.map(Told);
         let request_id = ctx.request_id.to_str().unwrap_or_default();
         self.observer.answered(&Answer {
             reason,
-            detail: cause.as_ref().map(|cause| cause as &dyn Display),
+            detail: cause.map(|cause| cause as &dyn Display),
             host: ctx.host.to_str().unwrap_or_default(),
             path: down.request().uri.path(),
             listener: ctx.connection.listener,

@@ -1,6 +1,6 @@
 //! A connection whose parties speak something else than HTTP: bytes in both directions.
 //!
-//! Pingora's sessions, and what the request needed, are gone: most tunnels are silent most of the time.
+//! The sessions, and what the request needed, are gone: most tunnels are silent most of the time.
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use pingora_core::protocols::Stream;
 use pingora_error::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
@@ -21,7 +20,7 @@ use super::context::Context;
 use super::downstream::{Downstream, goodbye};
 use super::pump::{TURN, until};
 use super::record::{Exchanged, record};
-use super::told::Told;
+use crate::http1::Stream;
 use crate::observe::Observer;
 use crate::outlet::Outlet;
 use crate::pace::{Pace, Waiting};
@@ -70,7 +69,7 @@ impl Tunnel {
         self.record();
         match carried {
             Ok(()) => (*self).close().await,
-            Err(error) => tracing::debug!(error = %Told(&error), "tunnel broken off"),
+            Err(error) => tracing::debug!(%error, "tunnel broken off"),
         }
     }
 
@@ -178,15 +177,16 @@ impl End {
 mod tests {
     use std::io::Cursor;
 
+    use bytes::BytesMut;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, join};
 
     use super::*;
-    use crate::io::Io;
-    use crate::wire::Wire;
+    use crate::http1::Socket;
 
-    fn end<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static>(io: T) -> End {
-        let (wire, unsent) = Wire::new(io);
-        End::new((Box::new(Io(wire)), Outlet::Wire(unsent)))
+    fn end(io: impl Socket + 'static) -> End {
+        let stream = Stream::new(Box::new(io), BytesMut::new());
+        let outlet = Outlet::Wire(stream.unsent());
+        End::new((stream, outlet))
     }
 
     #[tokio::test]

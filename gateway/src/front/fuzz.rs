@@ -1,9 +1,6 @@
 //! Random bytes against what reads a stranger's bytes first, each beside a slow and obvious second reading.
 
-mod chunks;
-mod head;
 mod proxy_protocol;
-mod split;
 
 use net_pingora_fuzz::Corpus;
 

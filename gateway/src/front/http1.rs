@@ -1,30 +1,29 @@
-//! An HTTP/1 connection: one request after the other, each head checked before Pingora parses it.
+//! An HTTP/1 connection: one request after the other.
 
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::v1::server::HttpSession;
 use pingora_timeout::timeout;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Connection;
-use super::absolute::in_origin_form;
-use super::head::{HeadScanner, Progress};
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use crate::exchange::{self, After, Downstream};
-use crate::io::Io;
+use crate::http1::{self, Framing, HeadScanner, Progress, Server, Stream};
 use crate::observe::answers::{Answer, Reason};
 use crate::settings::LiveSettings;
-use crate::wire::{Unsent, Wire};
+
+/// Bytes that are still taken from a client that was refused.
+const LINGER: usize = 256 * 1024;
 
 /// How waiting for a request ends.
 enum Head {
-    /// The bytes of a clean head.
-    Request(BytesMut),
+    /// The bytes of a clean head, and how its body is framed.
+    Request(BytesMut, Framing),
     /// The client has left or said nothing, or the gateway drains.
     Closed,
     /// The head is refused; the connection ends with the answer.
@@ -43,67 +42,33 @@ pub(super) async fn serve<T>(stream: ClientStream<T>, connection: Arc<Connection
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
-    let (stream, unsent) = stream.wired();
-    let mut stream = Box::new(Io(stream));
+    let (io, waiting) = stream.into_parts();
+    let mut stream = Stream::new(Box::new(io), waiting);
     let mut drained = pin!(worker.drained());
     let mut deadline = pin!(sleep(connection.settings.timeouts.idle));
     loop {
         let ends = Ends { drained: drained.as_mut(), deadline: deadline.as_mut() };
-        let head = match read_head(&mut stream.0, ends, &connection.settings).await {
-            Head::Request(head) => head,
+        let (head, framing) = match read_head(&mut stream, ends, &connection.settings).await {
+            Head::Request(head, framing) => (head, framing),
             Head::Closed => return,
-            Head::Refused(reason) => return refuse(&mut stream.0, reason, &connection, worker).await,
+            Head::Refused(reason) => return refuse(stream, reason, &connection, worker).await,
         };
+        let Some(head) = http1::parse(head) else {
+            return refuse(stream, Reason::BadRequest, &connection, worker).await;
+        };
+        let down = Downstream::http1(Server::new(stream, head, framing));
         // Boxed: what a request needs is many times what an idle connection keeps.
-        match Box::pin(request(stream, head, &unsent, &connection, worker)).await {
-            After::Request(same) => match ours(same) {
-                Some(same) => stream = same,
-                None => return,
-            },
+        match Box::pin(worker.exchange.serve(&connection, down)).await {
+            After::Request(same) => stream = same,
             After::Tunnel(tunnel) => return Box::pin(tunnel.run()).await,
             After::Nothing => return,
         }
     }
 }
 
-/// A client's stream in the box that Pingora wants it in.
-type Boxed<T> = Box<Io<ClientStream<Wire<T>>>>;
-
-/// Serves one request.
-async fn request<T>(
-    stream: Boxed<T>,
-    head: BytesMut,
-    unsent: &Arc<dyn Unsent>,
-    connection: &Arc<Connection>,
-    worker: &Arc<WorkerContext>,
-) -> After
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
-{
-    let grant = stream.0.grant();
-    match parse(stream, in_origin_form(head)).await {
-        Parsed::Request(session) => {
-            let down = Downstream::http1(session, Arc::clone(unsent), grant);
-            worker.exchange.serve(connection, down).await
-        }
-        Parsed::Refused(stream) => {
-            if let Some(mut stream) = ours::<T>(stream) {
-                refuse(&mut stream.0, Reason::BadRequest, connection, worker).await;
-            }
-            After::Nothing
-        }
-    }
-}
-
-/// The stream that a session was given.
-fn ours<T: 'static>(stream: Stream) -> Option<Boxed<T>> {
-    stream.into_any().downcast().ok()
-}
-
 /// Reads one whole head: its first byte within the idle time, all of it within the head's deadline.
-async fn read_head<T, D>(stream: &mut ClientStream<T>, mut ends: Ends<'_, D>, settings: &LiveSettings) -> Head
+async fn read_head<D>(stream: &mut Stream, mut ends: Ends<'_, D>, settings: &LiveSettings) -> Head
 where
-    T: AsyncRead + AsyncWrite + Unpin,
     D: Future<Output = ()>,
 {
     let mut scanner = HeadScanner::default();
@@ -111,7 +76,7 @@ where
     ends.deadline.as_mut().reset(Instant::now() + settings.timeouts.idle);
     loop {
         match scanner.advance(stream.waiting(), &settings.limits) {
-            Progress::Complete(length, framing) => return Head::Request(stream.begin(length, framing)),
+            Progress::Complete(length, framing) => return Head::Request(stream.split(length), framing),
             Progress::Refused(reason) => return Head::Refused(reason),
             Progress::Partial => {}
         }
@@ -130,34 +95,8 @@ where
     }
 }
 
-/// What Pingora makes of a head that is clean to us.
-#[expect(clippy::large_enum_variant, reason = "it is moved once; a box would be an allocation a request")]
-enum Parsed {
-    Request(HttpSession),
-    Refused(Stream),
-}
-
-async fn parse(stream: Stream, head: BytesMut) -> Parsed {
-    let mut session = HttpSession::new(stream);
-    // Long pauses are allowed; a peer that is gone is found by TCP keep-alive.
-    session.set_read_timeout(None);
-    // What is missing of a request after its response is read to its end, for a while.
-    session.set_close_on_response_before_downstream_finish(false);
-    session.set_pipelined_prefix(head);
-    match session.read_request().await {
-        Ok(Some(_)) => Parsed::Request(session),
-        // Its error has the head in it, and heads have secrets: it is not logged.
-        _ => Parsed::Refused(session.into_inner()),
-    }
-}
-
 /// Answers what never became a request.
-async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut ClientStream<T>,
-    reason: Reason,
-    connection: &Connection,
-    worker: &WorkerContext,
-) {
+async fn refuse(stream: Stream, reason: Reason, connection: &Connection, worker: &WorkerContext) {
     let request_id = exchange::new_request_id();
     let request_id = request_id.to_str().unwrap_or_default();
     worker.observer.answered(&Answer {
@@ -175,5 +114,21 @@ async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(
         body.len()
     );
     // The client may have left; the deadline keeps one that does not read from holding the connection.
-    let _ = timeout(connection.settings.timeouts.head, stream.send_last(answer.as_bytes())).await;
+    let _ = timeout(connection.settings.timeouts.head, send_last(stream, answer.as_bytes())).await;
+}
+
+/// Sends the connection's last bytes and takes what the client still has to say, so that the kernel does not throw
+/// them away with a reset (RFC 9112 §9.6).
+async fn send_last(mut stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.shutdown().await?;
+    let mut left = LINGER;
+    while left > 0 {
+        stream.split(stream.waiting().len());
+        match stream.fill().await? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
 }

@@ -1,22 +1,19 @@
 //! From an accepted socket to a request: sniffing, limits, deadlines, drain.
 //!
 //! `listen` binds, `worker` accepts, `connection` finds out the protocol, `http1` and `http2` read
-//! requests and hand each to the exchange. What Pingora lets pass is refused here, before it.
+//! requests and hand each to the exchange.
 
-mod absolute;
 mod addresses;
-mod chunks;
 mod connection;
 mod contained;
+mod counted;
 mod frames;
 #[cfg(test)]
 mod fuzz;
-mod head;
 mod http1;
 mod http2;
 mod listen;
 mod proxy_protocol;
-mod request_line;
 mod stream;
 mod tls;
 mod worker;
@@ -25,6 +22,5 @@ pub(crate) use addresses::Addresses;
 pub(crate) use connection::Connection;
 pub use listen::BindError;
 pub(crate) use listen::{Listening, bind};
-pub(crate) use stream::Grant;
 pub(crate) use tls::Acceptors;
 pub(crate) use worker::Worker;

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use pingora_core::connectors::http::v2::ConnectionRef;
+use pingora_core::protocols::Digest;
 use pingora_core::protocols::http::v2::client::drive_connection;
-use pingora_core::protocols::{Digest, Stream};
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_timeout::timeout;
 use rustls::ClientConfig;
@@ -20,14 +21,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::choose::Choice;
-use super::head::{Bounded, HEAD_BYTES, HeadBound};
-use super::socket::Socket;
-use crate::io::Io;
+use super::socket::Counted;
+use crate::http1::{HEAD_BYTES, Socket, Stream};
 use crate::keepalive;
 use crate::observe::metrics::ConnectFailure;
 use crate::permit::Files;
 use crate::settings::Timeouts;
-use crate::wire::{Unsent, Wire};
 
 /// Streams on one upstream HTTP/2 connection.
 const STREAMS: u32 = 100;
@@ -48,18 +47,8 @@ const LONGEST_STALL: Duration = Duration::from_mins(15);
 const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
 
-/// An HTTP/1 connection.
-pub(super) struct Http1Connection {
-    /// Its bytes.
-    pub(super) stream: Stream,
-    /// Those that are still to be sent.
-    pub(super) unsent: Arc<dyn Unsent>,
-    /// How many may come before a response.
-    pub(super) bound: Arc<HeadBound>,
-}
-
 /// Connects for HTTP/1, within the deadline from the first packet to the end of a TLS handshake.
-pub(super) async fn http1(choice: &Choice, timeouts: &Timeouts, files: &Files) -> Result<Http1Connection> {
+pub(super) async fn http1(choice: &Choice, timeouts: &Timeouts, files: &Files) -> Result<Stream> {
     within(timeouts.connect, async {
         let socket = dial(choice.endpoint.address, timeouts.stall, files).await?;
         let Some(encryption) = &choice.encryption else { return Ok(wired(socket)) };
@@ -89,10 +78,8 @@ pub(crate) fn failure(error: &Error) -> ConnectFailure {
     }
 }
 
-fn wired<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T) -> Http1Connection {
-    let (bounded, bound) = Bounded::new(stream);
-    let (wire, unsent) = Wire::new(bounded);
-    Http1Connection { stream: Box::new(Io(wire)), unsent, bound }
+fn wired(io: impl Socket + 'static) -> Stream {
+    Stream::new(Box::new(io), BytesMut::new())
 }
 
 /// Begins HTTP/2. Pingora's own handshake sets no bound on heads: the `h2` crate then takes 16 MiB.
@@ -121,11 +108,11 @@ async fn within<T>(limit: Duration, connecting: impl Future<Output = Result<T>>)
     }
 }
 
-async fn dial(address: SocketAddr, stall: Duration, files: &Files) -> Result<Socket> {
+async fn dial(address: SocketAddr, stall: Duration, files: &Files) -> Result<Counted> {
     let file =
         files.take().ok_or_else(|| Error::explain(ErrorType::SocketError, "as many files are open as may be"))?;
     let dialled = TcpStream::connect(address).await.and_then(|socket| prepare(&socket, stall).map(|()| socket));
-    let dialled = dialled.map(|socket| Socket::new(socket, file));
+    let dialled = dialled.map(|socket| Counted::new(socket, file));
     dialled.map_err(|error| Error::because(kind(&error), format!("to {address}"), error))
 }
 
@@ -150,7 +137,7 @@ fn kind(error: &io::Error) -> ErrorType {
     }
 }
 
-async fn encrypted(socket: Socket, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<Socket>> {
+async fn encrypted(socket: Counted, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<Counted>> {
     // An address is not sent as a server name; sessions are kept by it.
     let name = ServerName::IpAddress(address.ip().into());
     let encrypted = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;

@@ -3,7 +3,6 @@
 mod choose;
 mod connect;
 pub mod dns;
-mod head;
 mod pool;
 mod session;
 mod socket;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use net_pingora_routing::Protocol;
 use pingora_core::connectors::http::v2::ConnectionRef;
 use pingora_core::protocols::http::v2::client::Http2Session;
@@ -14,8 +15,9 @@ use pingora_error::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::choose::Choice;
-use super::connect::{self, Http1Connection};
+use super::connect;
 use super::session::{Session, Upstream};
+use crate::http1::Stream;
 use crate::outlet::Outlet;
 use crate::permit::Files;
 use crate::settings::Timeouts;
@@ -27,24 +29,27 @@ pub(crate) struct Key {
     encryption: Option<u64>,
 }
 
+/// Connections by whose they are. Keys are the cluster's, not clients'.
+type ByKey<T> = HashMap<Key, Vec<T>, RandomState>;
+
 /// Connections of one worker. Only its thread uses them: nobody waits for a lock.
 pub(crate) struct Connections {
     /// Unused HTTP/1 connections that are kept, over all endpoints.
     most: usize,
     files: Files,
     idle: Mutex<Idle>,
-    shared: Mutex<HashMap<Key, Vec<Shared>>>,
+    shared: Mutex<ByKey<Shared>>,
 }
 
 /// Unused HTTP/1 connections; those of an endpoint from the longest unused to the last.
 #[derive(Default)]
 struct Idle {
     count: usize,
-    by_key: HashMap<Key, Vec<Unused>>,
+    by_key: ByKey<Unused>,
 }
 
 struct Unused {
-    connection: Http1Connection,
+    connection: Stream,
     since: Instant,
 }
 
@@ -109,16 +114,11 @@ impl Connections {
     }
 
     /// Keeps the connection for later requests if it is fit for them.
-    pub(crate) async fn keep(&self, choice: &Choice, upstream: Upstream) {
-        let (Session::Http1(mut session, bound), Outlet::Wire(unsent)) = (upstream.session, upstream.outlet) else {
-            return;
-        };
-        session.respect_keepalive();
+    pub(crate) fn keep(&self, choice: &Choice, upstream: Upstream) {
+        let (Session::Http1(session), Outlet::Wire(unsent)) = (upstream.session, upstream.outlet) else { return };
         if unsent.is_empty()
-            && session.will_keepalive()
-            && let Some(stream) = session.reuse().await
+            && let Some(connection) = session.reuse()
         {
-            let connection = Http1Connection { stream, unsent, bound };
             self.idle().put(Key::of(choice), Unused { connection, since: Instant::now() }, self.most);
         }
     }
@@ -159,7 +159,7 @@ impl Connections {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shared(&self) -> MutexGuard<'_, HashMap<Key, Vec<Shared>>> {
+    fn shared(&self) -> MutexGuard<'_, ByKey<Shared>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,7 +176,7 @@ fn new<T>(connecting: impl Future<Output = T> + Send) -> Pin<Box<impl Future<Out
 
 impl Idle {
     /// The connection that was used last, if one is still open.
-    fn take(&mut self, key: &Key) -> Option<Http1Connection> {
+    fn take(&mut self, key: &Key) -> Option<Stream> {
         let unused = self.by_key.get_mut(key)?;
         while let Some(mut last) = unused.pop() {
             self.count -= 1;
@@ -226,7 +226,7 @@ impl Unused {
     fn is_open(&mut self) -> bool {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
-        let read = Pin::new(&mut self.connection.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+        let read = Pin::new(&mut self.connection).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
         matches!(read, Poll::Pending)
     }
 }

@@ -1,11 +1,13 @@
-//! The chunk scanner beside a decoder that has the whole body at hand.
+//! The reader of chunked bodies beside a decoder that has the whole body at hand.
 
+use bytes::BytesMut;
 use httparse::{Status, parse_chunk_size};
 use net_pingora_fuzz::bytes;
 use proptest::prelude::*;
 
 use super::split::splits;
-use crate::front::chunks::{ChunkScanner, LONGEST_EXTRAS};
+use crate::http1::body::Incoming;
+use crate::http1::chunks::LONGEST_EXTRAS;
 
 /// What a chunked body is made of, and what has fooled parsers.
 const WORDS: [&[u8]; 18] = [
@@ -30,10 +32,10 @@ const WORDS: [&[u8]; 18] = [
 ];
 
 /// How a body ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
-    /// Before this offset.
-    At(usize),
+    /// Before this offset, with this data.
+    At(usize, Vec<u8>),
     /// Not yet.
     Later,
     /// It is not framed as it should be.
@@ -44,9 +46,9 @@ enum End {
 fn any_split_of_a_chunked_body_ends_where_a_slow_decoder_ends() {
     bytes("chunks", 5_000, &super::corpus("chunks"), &WORDS, |input| {
         let end = decoded(input);
-        prop_assert_eq!(in_parts(input, &[input.len()]), end);
+        prop_assert_eq!(&in_parts(input, &[input.len()]), &end);
         for ends in splits(input) {
-            prop_assert_eq!(in_parts(input, &ends), end, "{:?}", ends);
+            prop_assert_eq!(&in_parts(input, &ends), &end, "{:?}", ends);
         }
         Ok(())
     });
@@ -54,15 +56,22 @@ fn any_split_of_a_chunked_body_ends_where_a_slow_decoder_ends() {
 
 /// The end when the body arrives up to each of `ends` in turn.
 fn in_parts(body: &[u8], ends: &[usize]) -> End {
-    let mut scanner = ChunkScanner::default();
+    let (mut incoming, mut waiting, mut data) = (Incoming::chunked(), BytesMut::new(), Vec::new());
     let mut start = 0;
     for &end in ends {
-        let Ok(read) = scanner.advance(&body[start..end]) else { return End::Bad };
-        if scanner.done() {
-            return End::At(start + read);
-        }
-        assert_eq!(read, end - start, "what is not beyond the body is part of it");
+        waiting.extend_from_slice(&body[start..end]);
         start = end;
+        loop {
+            match incoming.next(&mut waiting) {
+                Err(_) => return End::Bad,
+                Ok(Some(part)) => data.extend_from_slice(&part),
+                Ok(None) => break,
+            }
+        }
+        if incoming.is_done() {
+            return End::At(end - waiting.len(), data);
+        }
+        assert!(waiting.is_empty(), "what is not beyond the body is part of it");
     }
     End::Later
 }
@@ -71,7 +80,7 @@ fn in_parts(body: &[u8], ends: &[usize]) -> End {
 fn decoded(body: &[u8]) -> End {
     let mut input = Input { rest: body, extras: 0 };
     match input.chunks() {
-        Ok(()) => End::At(body.len() - input.rest.len()),
+        Ok(data) => End::At(body.len() - input.rest.len(), data),
         Err(end) => end,
     }
 }
@@ -83,13 +92,14 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn chunks(&mut self) -> Result<(), End> {
+    fn chunks(&mut self) -> Result<Vec<u8>, End> {
+        let mut data = Vec::new();
         loop {
             let size = self.size()?;
             if size == 0 {
-                return self.trailers();
+                return self.trailers().map(|()| data);
             }
-            self.take(usize::try_from(size).map_err(|_| End::Later)?)?;
+            data.extend_from_slice(self.take(usize::try_from(size).map_err(|_| End::Later)?)?);
             self.line_end()?;
         }
     }

@@ -1,8 +1,6 @@
-//! The bytes of an HTTP/1 request head: where it ends, how its body is framed, and whether it may
-//! be parsed at all.
+//! The bytes of a request's head: where it ends, how its body is framed, and whether it may be read at all.
 //!
-//! Pingora's parser repairs what it can; two parties that repair differently are how requests are
-//! smuggled. What is not clean is refused here, before the parser sees it.
+//! Two parties that repair differently are how requests are smuggled: what is not clean is refused.
 
 use super::request_line::{BESIDE_TARGET, RequestLine};
 use crate::observe::answers::Reason;
@@ -10,7 +8,7 @@ use crate::settings::Limits;
 
 /// How the body after a head is framed (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// There is no body.
     #[default]
     Empty,
@@ -24,7 +22,7 @@ pub(super) enum Framing {
 
 /// What is known of a head after the bytes so far.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// More bytes are needed.
     Partial,
     /// The head ends before this offset, and its body is framed so.
@@ -35,7 +33,7 @@ pub(super) enum Progress {
 
 /// Reads the lines of a head as they arrive, each byte once.
 #[derive(Debug, Default)]
-pub(super) struct HeadScanner {
+pub(crate) struct HeadScanner {
     line_start: usize,
     headers: usize,
     hosts: usize,
@@ -51,7 +49,7 @@ pub(super) struct HeadScanner {
 impl HeadScanner {
     /// Looks at the lines of `bytes` that earlier calls have not seen; `bytes` only ever grows, and how much at
     /// a time makes no difference.
-    pub(super) fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Progress {
+    pub(crate) fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Progress {
         loop {
             let (furthest, reason) = self.limit(limits);
             let line = self.next_line(bytes);
@@ -158,7 +156,7 @@ impl HeadScanner {
 }
 
 /// A number of ASCII digits only: no sign, no list (RFC 9110 §8.6).
-fn digits(value: &[u8]) -> Option<u64> {
+pub(super) fn digits(value: &[u8]) -> Option<u64> {
     let clean = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     let number = clean.then(|| str::from_utf8(value).ok()?.parse().ok()).flatten();
     // More than other parsers can count.

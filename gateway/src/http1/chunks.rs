@@ -1,4 +1,4 @@
-//! Where a chunked body ends (RFC 9112 §7.1), read along as the bytes pass.
+//! Chunked bodies (RFC 9112 §7.1), read as their bytes arrive.
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub(super) const LONGEST_EXTRAS: usize = 16 * 1024;
 
 /// A chunked body that is not framed as RFC 9112 §7.1 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request's chunked body is not framed as RFC 9112 section 7.1 asks")]
+#[error("a chunked body is not framed as RFC 9112 section 7.1 asks")]
 pub(super) struct BadChunk;
 
-/// Follows a chunked body to its end.
+/// Tells the data of a chunked body from what frames it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChunkScanner {
     state: State,
@@ -51,27 +51,35 @@ impl ChunkScanner {
         self.state == State::Done
     }
 
-    /// Reads on; says how many of `bytes` belong to the body.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
-        let mut at = 0;
-        while at < bytes.len() && !self.done() {
-            if self.state == State::Data {
-                at += self.skip_data(bytes.len() - at);
-            } else if let Some(&byte) = bytes.get(at) {
-                self.state = self.step(byte)?;
-                at += 1;
-            }
-        }
-        Ok(at)
+    /// Bytes of the chunk that are still to come; none while it is not known.
+    pub(super) fn left(&self) -> u64 {
+        if self.state == State::Data { self.size } else { 0 }
     }
 
-    fn skip_data(&mut self, available: usize) -> usize {
-        let skip = usize::try_from(self.size).unwrap_or(usize::MAX).min(available);
-        self.size -= skip as u64;
-        if self.size == 0 {
+    /// Reads what frames the data, up to the next of it or to the end of the body; how many of `bytes` that was.
+    ///
+    /// # Errors
+    /// When the body is not framed as it should be.
+    pub(super) fn frame(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
+        let mut read = 0;
+        while self.state != State::Data
+            && !self.done()
+            && let Some(&byte) = bytes.get(read)
+        {
+            self.state = self.step(byte)?;
+            read += 1;
+        }
+        Ok(read)
+    }
+
+    /// How many of `available` bytes are data; these are over then.
+    pub(super) fn data(&mut self, available: usize) -> usize {
+        let data = usize::try_from(self.left()).unwrap_or(usize::MAX).min(available);
+        self.size -= data as u64;
+        if self.state == State::Data && self.size == 0 {
             self.state = State::DataCr;
         }
-        skip
+        data
     }
 
     fn step(&mut self, byte: u8) -> Result<State, BadChunk> {
@@ -120,24 +128,42 @@ impl ChunkScanner {
 mod tests {
     use super::*;
 
+    /// Reads on; how many of `bytes` belong to the body, and which are data.
+    fn advance(scanner: &mut ChunkScanner, bytes: &[u8]) -> Result<(usize, Vec<u8>), BadChunk> {
+        let (mut read, mut data) = (0, Vec::new());
+        loop {
+            let before = read;
+            read += scanner.frame(&bytes[read..])?;
+            let length = scanner.data(bytes.len() - read);
+            data.extend_from_slice(&bytes[read..read + length]);
+            read += length;
+            if read == before {
+                return Ok((read, data));
+            }
+        }
+    }
+
     #[test]
     fn a_chunked_body_ends_after_its_trailers() {
-        for body in [
-            &b"0\r\n\r\n"[..],
-            b"3\r\nabc\r\n0\r\n\r\n",
-            b"A\r\n0123456789\r\n1;ext=\"x\"\r\nz\r\n000\r\nTrailer: x\r\n\r\n",
+        for (body, data) in [
+            (&b"0\r\n\r\n"[..], &b""[..]),
+            (b"3\r\nabc\r\n0\r\n\r\n", b"abc"),
+            (b"A\r\n0123456789\r\n1;ext=\"x\"\r\nz\r\n000\r\nTrailer: x\r\n\r\n", b"0123456789z"),
         ] {
             let mut piped = body.to_vec();
             piped.extend_from_slice(b"GET / HTTP/1.1\r\n");
             let mut whole = ChunkScanner::default();
-            assert_eq!(whole.advance(&piped), Ok(body.len()), "{}", body.escape_ascii());
+            assert_eq!(advance(&mut whole, &piped), Ok((body.len(), data.to_vec())), "{}", body.escape_ascii());
             assert!(whole.done());
-            let mut bytewise = ChunkScanner::default();
+            let (mut bytewise, mut read) = (ChunkScanner::default(), Vec::new());
             for byte in body {
                 assert!(!bytewise.done());
-                assert_eq!(bytewise.advance(&[*byte]), Ok(1));
+                let (length, data) = advance(&mut bytewise, &[*byte]).unwrap();
+                assert_eq!(length, 1);
+                read.extend(data);
             }
             assert!(bytewise.done());
+            assert_eq!(read, data);
         }
     }
 
@@ -156,13 +182,13 @@ mod tests {
             b"0\r\nTrailer: x\n\r\n",
             b"0\r\n\n",
         ] {
-            assert_eq!(ChunkScanner::default().advance(body), Err(BadChunk), "{}", body.escape_ascii());
+            assert_eq!(advance(&mut ChunkScanner::default(), body), Err(BadChunk), "{}", body.escape_ascii());
         }
     }
 
     #[test]
     fn extensions_and_trailers_are_bounded() {
         let body = format!("1;{}\r\n", "x".repeat(LONGEST_EXTRAS + 1));
-        assert_eq!(ChunkScanner::default().advance(body.as_bytes()), Err(BadChunk));
+        assert_eq!(advance(&mut ChunkScanner::default(), body.as_bytes()), Err(BadChunk));
     }
 }

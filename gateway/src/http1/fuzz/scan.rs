@@ -1,4 +1,4 @@
-//! The head scanner beside httparse and RFC 9112.
+//! The scanner and the reader of request heads beside httparse and RFC 9112.
 
 use httparse::{EMPTY_HEADER, Header, Request, Status};
 use net_pingora_fuzz::bytes;
@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::split::splits;
-use crate::front::head::{Framing, HeadScanner, Progress};
+use crate::http1::request::parse;
+use crate::http1::request_line::is_absolute;
+use crate::http1::scan::{Framing, HeadScanner, Progress};
 use crate::settings::Limits;
 
 /// What a head is made of, and what has fooled parsers.
@@ -80,13 +82,43 @@ fn agrees_with_httparse(input: &[u8]) -> TestCaseResult {
         (Progress::Complete(length, framing), Ok(status)) => {
             prop_assert_eq!(status, Status::Complete(length));
             prop_assert_eq!(read, Some(framing));
+            reads_as_httparse(&input[..length], Some(&request))?;
         }
+        (Progress::Complete(length, _), Err(_)) => reads_as_httparse(&input[..length], None)?,
         (verdict, Ok(Status::Complete(length))) => {
             let plain = lines_end_alike(&input[..length]) && request.method != Some("CONNECT");
             prop_assert!(!plain || read.is_none(), "{:?} for what reads as {:?}", verdict, read);
         }
-        // What httparse refuses, Pingora refuses.
         (_, Ok(Status::Partial) | Err(_)) => {}
+    }
+    Ok(())
+}
+
+/// What httparse refuses is refused, what it reads is read so, byte by byte.
+fn reads_as_httparse(head: &[u8], wanted: Option<&Request<'_, '_>>) -> TestCaseResult {
+    let Some(read) = parse(head.into()) else { return Ok(()) };
+    let Some(wanted) = wanted else {
+        // It knows no escapes.
+        let line = head.split(|&byte| byte == b'\n').find(|line| line.len() > 1).unwrap_or_default();
+        let odd = |byte: &u8| !byte.is_ascii() || b"<>\"".contains(byte);
+        prop_assert!(line.iter().any(odd), "httparse refuses it");
+        return Ok(());
+    };
+    let target = wanted.path.unwrap_or_default();
+    prop_assert_eq!(Some(read.method.as_str()), wanted.method);
+    prop_assert_eq!(read.version == http::Version::HTTP_11, wanted.version == Some(1));
+    // A URL's authority is the host.
+    if !is_absolute(target.as_bytes()) {
+        let path = target.split('#').next().unwrap_or_default();
+        let escaped = read.raw_path().contains(&b'%') && !path.contains('%');
+        prop_assert!(escaped || read.raw_path() == path.as_bytes(), "{:?} for {}", read.uri, path);
+        let of = |name: &str, value: &[u8]| (name.to_ascii_lowercase(), value.to_vec());
+        let mut headers: Vec<_> = wanted.headers.iter().map(|header| of(header.name, header.value)).collect();
+        let mut ours: Vec<_> = read.headers.iter().map(|(name, value)| of(name.as_str(), value.as_bytes())).collect();
+        // A map keeps the order of one name's values only.
+        headers.sort_by(|one, other| one.0.cmp(&other.0));
+        ours.sort_by(|one, other| one.0.cmp(&other.0));
+        prop_assert_eq!(ours, headers);
     }
     Ok(())
 }

@@ -1,9 +1,8 @@
-//! A byte stream whose writes never wait.
+//! Writes that never wait.
 //!
-//! Pingora's HTTP/1 sessions read and write through one `&mut`: whoever waits for a peer to take
-//! bytes cannot read from it meanwhile, and two parties that both wait so never go on. Here what
-//! the socket does not take is kept, every read sends on what is kept, and an [`Unsent`] tells the
-//! exchange when it may bring more.
+//! Who waits for a peer to take bytes cannot read from it meanwhile, and two parties that both wait so never go on. Here
+//! what the socket does not take is kept, every read sends on what is kept, and [`Unsent`] tells the exchange when it
+//! may bring more.
 
 use std::io;
 use std::pin::Pin;
@@ -15,63 +14,38 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Writes shorter than this are joined: a head and a short body in one packet.
 const JOINED: usize = 2048;
 
-/// A stream that takes every byte at once.
-#[derive(Debug)]
-pub(crate) struct Wire<T>(Arc<Mutex<Shared<T>>>);
+/// The bytes of a connection, plain or TLS.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-/// What the stream and its [`Unsent`] share. Both are used by one task: nobody waits for the lock.
-#[derive(Debug)]
-struct Shared<T> {
-    io: T,
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Socket for T {}
+
+/// A socket that takes every byte at once.
+pub(super) struct Wire(Arc<Mutex<Shared>>);
+
+/// What was written to a connection and is not sent.
+#[derive(Clone)]
+pub(crate) struct Unsent(Arc<Mutex<Shared>>);
+
+/// What a [`Wire`] and its [`Unsent`] share. Both are used by one task: nobody waits for the lock.
+struct Shared {
+    io: Box<dyn Socket>,
     /// Bytes that were written, from `sent` on not yet taken by the socket.
     kept: Vec<u8>,
     sent: usize,
     taken: u64,
-    /// Whether the stream below may hold bytes of its own.
+    /// Whether the socket's layers may hold bytes of their own.
     dirty: bool,
     /// Whether the peer takes no more bytes. It may still send some.
     broken: bool,
-    /// Bytes that are read at once.
-    part: usize,
 }
 
-/// What was written to a [`Wire`] and is not sent.
-pub(crate) trait Unsent: Send + Sync {
-    /// Whether there is nothing to wait for.
-    fn is_empty(&self) -> bool;
-
-    /// Bytes the socket has taken since the stream began, of those it did not take at once.
-    fn taken(&self) -> u64;
-
-    /// From now on, reads so many bytes at once and no more.
-    fn limit_reads(&self, bytes: usize);
-
-    /// Sends what the socket takes; ready when nothing is left, or when the peer takes no more.
-    fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire<T> {
-    /// The stream, and what tells of its unsent bytes.
-    pub(crate) fn new(io: T) -> (Self, Arc<dyn Unsent>) {
-        let shared = Shared { io, kept: Vec::new(), sent: 0, taken: 0, dirty: false, broken: false, part: usize::MAX };
-        let shared = Arc::new(Mutex::new(shared));
-        let unsent: Arc<dyn Unsent> = Arc::clone(&shared) as _;
-        (Self(shared), unsent)
-    }
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<T> Shared<T> {
+impl Shared {
     fn is_sent(&self) -> bool {
         self.kept.is_empty() && !self.dirty
-    }
-
-    /// Keeps bytes for later.
-    fn keep(&mut self, bytes: &[u8]) {
-        self.kept.extend_from_slice(bytes);
     }
 
     /// Forgets what was sent, and the memory of what was long.
@@ -83,31 +57,23 @@ impl<T> Shared<T> {
             self.kept.clear();
         }
     }
-}
 
-impl<T: AsyncWrite + Unpin> Shared<T> {
     /// Takes all of `bytes`: a long write goes to the socket at once, as far as that takes it.
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<()> {
-        if self.broken {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        self.check()?;
+        let mut taken = 0;
+        if self.kept.is_empty() && bytes.len() >= JOINED {
+            if let Poll::Ready(read) = Pin::new(&mut self.io).poll_write(cx, bytes) {
+                taken = self.noticing(read)?;
+            }
+            self.dirty = true;
         }
-        if !self.kept.is_empty() || bytes.len() < JOINED {
-            self.keep(bytes);
-            return Ok(());
-        }
-        let taken = match Pin::new(&mut self.io).poll_write(cx, bytes) {
-            Poll::Ready(taken) => self.noticing(taken)?,
-            Poll::Pending => 0,
-        };
-        self.dirty = true;
-        self.keep(bytes.get(taken..).unwrap_or_default());
+        self.kept.extend_from_slice(bytes.get(taken..).unwrap_or_default());
         Ok(())
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
+        self.check()?;
         while self.sent < self.kept.len() {
             let rest = self.kept.get(self.sent..).unwrap_or_default();
             let taken = ready!(Pin::new(&mut self.io).poll_write(cx, rest));
@@ -125,6 +91,10 @@ impl<T: AsyncWrite + Unpin> Shared<T> {
         Poll::Ready(Ok(()))
     }
 
+    fn check(&self) -> io::Result<()> {
+        if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+
     /// Remembers that the peer takes no more.
     fn noticing(&mut self, taken: io::Result<usize>) -> io::Result<usize> {
         let taken = taken.and_then(|taken| if taken == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(taken) });
@@ -136,44 +106,55 @@ impl<T: AsyncWrite + Unpin> Shared<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin + Send> Unsent for Mutex<Shared<T>> {
-    fn is_empty(&self) -> bool {
-        let shared = lock(self);
-        shared.is_sent() && !shared.broken
+impl Wire {
+    pub(super) fn new(io: Box<dyn Socket>) -> Self {
+        let shared = Shared { io, kept: Vec::new(), sent: 0, taken: 0, dirty: false, broken: false };
+        Self(Arc::new(Mutex::new(shared)))
     }
 
-    fn taken(&self) -> u64 {
-        lock(self).taken
+    pub(super) fn unsent(&self) -> Unsent {
+        Unsent(Arc::clone(&self.0))
     }
 
-    fn limit_reads(&self, bytes: usize) {
-        lock(self).part = bytes.max(1);
-    }
-
-    fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        lock(self).poll_send(cx)
+    /// Keeps what `put` appends, to be sent with what follows.
+    pub(super) fn keep(&self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut shared = lock(&self.0);
+        shared.check()?;
+        put(&mut shared.kept);
+        Ok(())
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<T> {
+impl Unsent {
+    /// Whether there is nothing to wait for.
+    pub(crate) fn is_empty(&self) -> bool {
+        let shared = lock(&self.0);
+        shared.is_sent() && !shared.broken
+    }
+
+    /// Bytes the socket has taken since the connection began, of those it did not take at once.
+    pub(crate) fn taken(&self) -> u64 {
+        lock(&self.0).taken
+    }
+
+    /// Sends what the socket takes; ready when nothing is left, or when the peer takes no more.
+    pub(crate) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.0).poll_send(cx)
+    }
+}
+
+impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut shared = lock(&self.0);
         // Who waits for the peer has said what he had to say. A peer that takes no more may yet have answered.
         if !shared.is_sent() {
             let _ = shared.poll_send(cx);
         }
-        if buf.remaining() <= shared.part {
-            return Pin::new(&mut shared.io).poll_read(cx, buf);
-        }
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(shared.part));
-        ready!(Pin::new(&mut shared.io).poll_read(cx, &mut part))?;
-        let read = part.filled().len();
-        buf.advance(read);
-        Poll::Ready(Ok(()))
+        Pin::new(&mut shared.io).poll_read(cx, buf)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(lock(&self.0).write(cx, buf).map(|()| buf.len()))
     }
@@ -204,7 +185,8 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_does_not_read_holds_up_no_writer_and_gets_everything_in_order() {
         let (ours, mut theirs) = duplex(64);
-        let (mut wire, unsent) = Wire::new(ours);
+        let mut wire = Wire::new(Box::new(ours));
+        let unsent = wire.unsent();
         let long: Vec<u8> = (0..10_000u32).map(|at| at.to_le_bytes()[0]).collect();
         wire.write_all(b"head").await.unwrap();
         wire.write_all(&long).await.unwrap();
@@ -223,7 +205,8 @@ mod tests {
     #[tokio::test]
     async fn reading_sends_what_is_kept() {
         let (ours, mut theirs) = duplex(64);
-        let (mut wire, unsent) = Wire::new(ours);
+        let mut wire = Wire::new(Box::new(ours));
+        let unsent = wire.unsent();
         wire.write_all(b"question").await.unwrap();
         assert!(!unsent.is_empty());
         let peer = tokio::spawn(async move {
@@ -239,22 +222,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_read_takes_its_part_and_loses_nothing() {
-        let (ours, mut theirs) = duplex(64);
-        let (mut wire, unsent) = Wire::new(ours);
-        theirs.write_all(b"abcdefgh").await.unwrap();
-        let mut read = [0; 8];
-        for (limit, wanted) in [(3, &b"abc"[..]), (1, b"d"), (0, b"e"), (usize::MAX, b"fgh")] {
-            unsent.limit_reads(limit);
-            let length = wire.read(&mut read).await.unwrap();
-            assert_eq!(&read[..length], wanted, "{limit}");
-        }
-    }
-
-    #[tokio::test]
     async fn what_a_peer_has_said_is_read_even_if_it_takes_no_more() {
         let (ours, mut theirs) = duplex(64);
-        let (mut wire, unsent) = Wire::new(ours);
+        let mut wire = Wire::new(Box::new(ours));
+        let unsent = wire.unsent();
         theirs.write_all(b"too much").await.unwrap();
         drop(theirs);
         wire.write_all(&[0; 5000]).await.unwrap_err();
