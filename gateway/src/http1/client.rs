@@ -165,6 +165,7 @@ impl Client {
     }
 
     /// A connection that was kept may turn out to have ended: of that nothing is said but by the kernel.
+    #[expect(clippy::unnecessary_box_returns, reason = "Pingora's errors come boxed")]
     fn failed(&self, error: io::Error) -> Box<Error> {
         let broken = error.raw_os_error().is_some() && self.is_unanswered();
         let mut error = Error::because(ErrorType::ReadError, "the response", error);

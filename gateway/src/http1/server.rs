@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::header::DATE;
-use http::{Method, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode, Version};
 use pingora_core::protocols::http::date::get_cached_date;
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -199,7 +199,7 @@ impl Server {
         };
         // RFC 9110 §6.6.1: who passes a response on tells when, if nobody has.
         let date = (!head.headers.contains_key(DATE)).then(get_cached_date);
-        self.put(head, Some(persistence), date.as_ref().map(|date| date.as_bytes()))
+        self.put(head, Some(persistence), date.as_ref().map(HeaderValue::as_bytes))
     }
 
     fn put(&mut self, head: &ResponseHeader, persistence: Option<Persistence>, date: Option<&[u8]>) -> Result<()> {

@@ -25,7 +25,7 @@ pub(crate) struct Upstream {
 /// A request and its response, in the upstream's protocol.
 pub(crate) enum Session {
     Http1(Client),
-    Http2(Http2Session),
+    Http2(Box<Http2Session>),
 }
 
 impl Upstream {
@@ -35,7 +35,7 @@ impl Upstream {
     }
 
     pub(super) fn http2(session: Http2Session, reused: bool) -> Self {
-        Self { session: Session::Http2(session), outlet: Outlet::Nothing, reused }
+        Self { session: Session::Http2(Box::new(session)), outlet: Outlet::Nothing, reused }
     }
 
     /// Writes the request's head; `end` when no body follows.
