@@ -181,9 +181,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, join};
 
     use super::*;
-    use crate::http1::Socket;
+    use crate::http1::ByteStream;
 
-    fn end(io: impl Socket + 'static) -> End {
+    fn end(io: impl ByteStream + 'static) -> End {
         let stream = Stream::new(Box::new(io), BytesMut::new());
         let outlet = Outlet::Wire(stream.unsent());
         End::new((stream, outlet))

@@ -11,7 +11,7 @@ use super::stream::Stream;
 
 /// What is still to be read of a body.
 #[derive(Debug)]
-pub(crate) enum Incoming {
+pub(crate) enum Decoder {
     /// So many bytes, one at least.
     Length(u64),
     /// Chunks, up to the last one.
@@ -22,7 +22,7 @@ pub(crate) enum Incoming {
     Done,
 }
 
-impl Incoming {
+impl Decoder {
     /// A body of so many bytes.
     pub(crate) fn of_length(length: u64) -> Self {
         if length == 0 { Self::Done } else { Self::Length(length) }
@@ -93,7 +93,7 @@ impl Incoming {
 
 /// What is still to be written of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outgoing {
+pub(super) enum Encoder {
     /// So many bytes.
     Length(u64),
     /// Chunks, up to the last one.
@@ -104,7 +104,7 @@ pub(super) enum Outgoing {
     Done,
 }
 
-impl Outgoing {
+impl Encoder {
     /// How the headers of a message say that its body is framed; `None` if they do not.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(TRANSFER_ENCODING) {
@@ -172,9 +172,9 @@ mod tests {
     #[test]
     fn the_end_is_known_with_the_last_data() {
         for (mut body, bytes, parts, rest) in [
-            (Incoming::of_length(3), "abcd", vec!["abc"], "d"),
-            (Incoming::chunked(), "1\r\na\r\n2\r\nbc\r\n0\r\n\r\nd", vec!["a", "bc"], "d"),
-            (Incoming::of_length(0), "d", vec![], "d"),
+            (Decoder::of_length(3), "abcd", vec!["abc"], "d"),
+            (Decoder::chunked(), "1\r\na\r\n2\r\nbc\r\n0\r\n\r\nd", vec!["a", "bc"], "d"),
+            (Decoder::of_length(0), "d", vec![], "d"),
         ] {
             let mut waiting = BytesMut::from(bytes);
             for part in parts {

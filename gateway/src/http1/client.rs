@@ -10,7 +10,7 @@ use pingora_error::{Error, ErrorType, OrErr, Result, RetryType};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_timeout::timeout;
 
-use super::body::{Incoming, Outgoing};
+use super::body::{Decoder, Encoder};
 use super::stream::Stream;
 use super::{persistence, response, write};
 use crate::part::Part;
@@ -19,11 +19,11 @@ use crate::part::Part;
 pub(crate) const HEAD_BYTES: u32 = 64 * 1024;
 
 /// How far a response is.
-enum Progress {
+enum State {
     /// A head is awaited, of which, with those of interim responses, so many bytes may still come.
     Head(usize),
     /// The body is.
-    Body(Incoming),
+    Body(Decoder),
 }
 
 /// One request on an upstream's connection, and its response.
@@ -35,8 +35,8 @@ pub(crate) struct Client {
     most: usize,
     method: Method,
     upgrade: bool,
-    outgoing: Outgoing,
-    progress: Progress,
+    encoder: Encoder,
+    state: State,
     persistent: bool,
 }
 
@@ -49,8 +49,8 @@ impl Client {
             most: usize::MAX,
             method: Method::GET,
             upgrade: false,
-            outgoing: Outgoing::Done,
-            progress: Progress::Head(HEAD_BYTES as usize),
+            encoder: Encoder::Done,
+            state: State::Head(HEAD_BYTES as usize),
             persistent: true,
         }
     }
@@ -70,7 +70,7 @@ impl Client {
         }
         self.method = head.method.clone();
         self.upgrade = head.headers.contains_key(UPGRADE);
-        self.outgoing = Outgoing::of(&head.headers).unwrap_or(Outgoing::Done);
+        self.encoder = Encoder::of(&head.headers).unwrap_or(Encoder::Done);
         let put = self.stream.keep(|kept| write::request(kept, head));
         put.or_err(ErrorType::WriteError, "the request's head")
     }
@@ -81,9 +81,9 @@ impl Client {
     /// When the upstream takes no more.
     pub(crate) async fn send(&mut self, data: &[u8], end: bool) -> Result<()> {
         let sent = async {
-            self.outgoing.write(&mut self.stream, data).await?;
+            self.encoder.write(&mut self.stream, data).await?;
             match (end, data.is_empty()) {
-                (true, _) => self.outgoing.finish(&mut self.stream).await,
+                (true, _) => self.encoder.finish(&mut self.stream).await,
                 (false, false) => self.stream.flush().await,
                 (false, true) => Ok(()),
             }
@@ -109,8 +109,8 @@ impl Client {
 
     /// The next part, if it is there.
     fn arrived(&mut self) -> Result<Option<Part>> {
-        match &mut self.progress {
-            Progress::Head(left) => {
+        match &mut self.state {
+            State::Head(left) => {
                 let before = self.stream.waiting().len();
                 let head = response::take(self.stream.waiting_mut())?;
                 // What has come of a head that is not whole counts as well.
@@ -122,7 +122,7 @@ impl Client {
                 *left = rest;
                 self.begun(head).map(Some)
             }
-            Progress::Body(body) => {
+            State::Body(body) => {
                 let data = body.next(self.stream.waiting_mut());
                 let data = data.or_err(ErrorType::InvalidHTTPHeader, "the response's body")?;
                 let done = body.is_done();
@@ -139,21 +139,21 @@ impl Client {
         if switches {
             // What follows is no HTTP any more, or nobody has asked for it.
             self.persistent = false;
-            self.progress = Progress::Body(Incoming::Done);
+            self.state = State::Body(Decoder::Done);
             return Ok(Part::Head(Box::new(head), !self.upgrade));
         }
         self.persistent = persistence::wanted(&head.headers, head.version)
             // RFC 9112 §6.1: who codes by HTTP/1.0 knows not what it does.
             && (head.version == Version::HTTP_11 || !head.headers.contains_key(header::TRANSFER_ENCODING));
         let body = response::body(&mut head, &self.method)?;
-        self.persistent &= !matches!(body, Incoming::UntilClose);
+        self.persistent &= !matches!(body, Decoder::UntilClose);
         let end = body.is_done();
-        self.progress = Progress::Body(body);
+        self.state = State::Body(body);
         Ok(Part::Head(Box::new(head), end))
     }
 
     async fn fill(&mut self) -> Result<usize> {
-        let certain = if let Progress::Body(body) = &self.progress { body.certain() } else { 0 };
+        let certain = if let State::Body(body) = &self.state { body.certain() } else { 0 };
         let (stream, most) = (&mut self.stream, self.most);
         let fill = poll_fn(|cx| stream.poll_fill_body(cx, certain, most));
         let filled = match self.patience {
@@ -176,12 +176,12 @@ impl Client {
     }
 
     fn is_unanswered(&self) -> bool {
-        matches!(self.progress, Progress::Head(_))
+        matches!(self.state, State::Head(_))
     }
 
     fn ended(&mut self) -> Result<Part> {
-        if matches!(self.progress, Progress::Body(Incoming::UntilClose)) {
-            self.progress = Progress::Body(Incoming::Done);
+        if matches!(self.state, State::Body(Decoder::UntilClose)) {
+            self.state = State::Body(Decoder::Done);
             return Ok(Part::End);
         }
         let mut error = Error::explain(ErrorType::ConnectionClosed, "before the end of the response");
@@ -193,7 +193,7 @@ impl Client {
 
     /// The connection, if another request may follow on it.
     pub(crate) fn reuse(self) -> Option<Stream> {
-        let whole = matches!(self.progress, Progress::Body(Incoming::Done)) && self.outgoing == Outgoing::Done;
+        let whole = matches!(self.state, State::Body(Decoder::Done)) && self.encoder == Encoder::Done;
         // What nobody has asked for belongs to no response.
         (whole && self.persistent && self.stream.waiting().is_empty()).then_some(self.stream)
     }

@@ -29,4 +29,4 @@ pub(crate) use request::parse;
 pub(crate) use scan::{Framing, HeadScanner, Progress};
 pub(crate) use server::Server;
 pub(crate) use stream::Stream;
-pub(crate) use wire::{Socket, Unsent};
+pub(crate) use wire::{ByteStream, Unsent};

@@ -9,7 +9,7 @@ use httparse::{Header, ParserConfig, Response, Status};
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::ResponseHeader;
 
-use super::body::Incoming;
+use super::body::Decoder;
 use super::request::trim;
 use super::scan::digits;
 
@@ -97,7 +97,7 @@ fn unfolded(value: &[u8]) -> Bytes {
 /// # Errors
 /// When its length is told in two ways, or it is in a coding that we have not asked for (RFC 9110 §10.1.4): that would
 /// reach the client undone.
-pub(super) fn body(head: &mut ResponseHeader, asked: &Method) -> Result<Incoming> {
+pub(super) fn body(head: &mut ResponseHeader, asked: &Method) -> Result<Decoder> {
     let chunked = is_chunked(&head.headers)?;
     if chunked {
         // RFC 9112 §6.3: the coding overrides the length.
@@ -105,12 +105,12 @@ pub(super) fn body(head: &mut ResponseHeader, asked: &Method) -> Result<Incoming
     }
     let length = length(head)?;
     if *asked == Method::HEAD || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        return Ok(Incoming::Done);
+        return Ok(Decoder::Done);
     }
     Ok(match length {
-        _ if chunked => Incoming::chunked(),
-        Some(length) => Incoming::of_length(length),
-        None => Incoming::UntilClose,
+        _ if chunked => Decoder::chunked(),
+        Some(length) => Decoder::of_length(length),
+        None => Decoder::UntilClose,
     })
 }
 
@@ -148,7 +148,7 @@ fn length(head: &mut ResponseHeader) -> Result<Option<u64>> {
 mod tests {
     use super::*;
 
-    fn read(head: &str, asked: &Method) -> Result<(ResponseHeader, Incoming)> {
+    fn read(head: &str, asked: &Method) -> Result<(ResponseHeader, Decoder)> {
         let mut head = take(&mut BytesMut::from(head))?.expect("a whole head");
         let body = body(&mut head, asked)?;
         Ok((head, body))

@@ -11,7 +11,7 @@ use pingora_core::protocols::http::date::get_cached_date;
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 
-use super::body::{Incoming, Outgoing};
+use super::body::{Decoder, Encoder};
 use super::persistence;
 use super::replay::Replay;
 use super::scan::Framing;
@@ -27,7 +27,7 @@ pub(crate) struct Server {
     stream: Stream,
     request: RequestHeader,
     /// What is still to be read of the request.
-    incoming: Incoming,
+    decoder: Decoder,
     /// Whether the request has no body.
     empty: bool,
     /// Whether it asks for a WebSocket.
@@ -37,7 +37,7 @@ pub(crate) struct Server {
     replay: Replay,
     /// The status of the last head that was written.
     told: Option<StatusCode>,
-    outgoing: Outgoing,
+    encoder: Encoder,
     /// Whether another request may follow on the connection.
     persistent: bool,
 }
@@ -45,24 +45,24 @@ pub(crate) struct Server {
 impl Server {
     /// A request whose head was read.
     pub(crate) fn new(stream: Stream, request: RequestHeader, framing: Framing) -> Self {
-        let incoming = match framing {
-            Framing::Empty | Framing::Upgrade => Incoming::Done,
-            Framing::Length(length) => Incoming::of_length(length),
-            Framing::Chunked => Incoming::chunked(),
+        let decoder = match framing {
+            Framing::Empty | Framing::Upgrade => Decoder::Done,
+            Framing::Length(length) => Decoder::of_length(length),
+            Framing::Chunked => Decoder::chunked(),
         };
         // Nobody is told a request twice that may do something twice.
         let replay = if request.method.is_idempotent() { Replay::Known(BytesMut::new()) } else { Replay::Lost };
         Self {
-            empty: incoming.is_done(),
+            empty: decoder.is_done(),
             websocket: framing == Framing::Upgrade,
             read: 0,
             replay,
             told: None,
-            outgoing: Outgoing::Done,
+            encoder: Encoder::Done,
             persistent: persistence::wanted(&request.headers, request.version),
             stream,
             request,
-            incoming,
+            decoder,
         }
     }
 
@@ -93,7 +93,7 @@ impl Server {
 
     /// Whether all of the request was read.
     pub(crate) fn is_body_done(&self) -> bool {
-        self.incoming.is_done()
+        self.decoder.is_done()
     }
 
     /// Bytes of the request's body that were read.
@@ -132,17 +132,17 @@ impl Server {
     /// When the client leaves, or frames its body in a way that is none.
     pub(crate) async fn read(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let data = self.incoming.next(self.stream.waiting_mut());
+            let data = self.decoder.next(self.stream.waiting_mut());
             let data = data.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
             if let Some(data) = data.or_err(ErrorType::ReadError, "the request's body")? {
                 self.read += data.len() as u64;
                 self.replay.add(&data);
                 return Ok(Some(data));
             }
-            if self.incoming.is_done() {
+            if self.decoder.is_done() {
                 return Ok(None);
             }
-            let certain = self.incoming.certain();
+            let certain = self.decoder.certain();
             let filled = poll_fn(|cx| self.stream.poll_fill_body(cx, certain, usize::MAX)).await;
             if filled.or_err(ErrorType::ReadError, "the request's body")? == 0 {
                 return Error::e_explain(ErrorType::ConnectionClosed, "before the end of the request's body");
@@ -190,8 +190,8 @@ impl Server {
             self.persistent &= head.status != StatusCode::SWITCHING_PROTOCOLS;
             return self.put(head, None, None);
         }
-        self.outgoing = self.framing(head);
-        self.persistent &= self.outgoing != Outgoing::UntilClose;
+        self.encoder = self.framing(head);
+        self.persistent &= self.encoder != Encoder::UntilClose;
         let persistence = match (self.persistent, self.request.version) {
             (false, _) => Persistence::Closed,
             (true, Version::HTTP_10) => Persistence::KeptBy10,
@@ -207,12 +207,12 @@ impl Server {
         put.or_err(ErrorType::WriteError, "the response's head")
     }
 
-    fn framing(&self, head: &ResponseHeader) -> Outgoing {
+    fn framing(&self, head: &ResponseHeader) -> Encoder {
         let no_body = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if no_body || self.request.method == Method::HEAD {
-            return Outgoing::Done;
+            return Encoder::Done;
         }
-        Outgoing::of(&head.headers).unwrap_or(Outgoing::UntilClose)
+        Encoder::of(&head.headers).unwrap_or(Encoder::UntilClose)
     }
 
     /// Writes some of the response's body; `end` when it is the last, which is begun to be sent at once.
@@ -221,8 +221,8 @@ impl Server {
     /// When the client takes no more, or the body is not as long as its head has said.
     pub(crate) async fn send(&mut self, data: &[u8], end: bool) -> Result<()> {
         let sent = async {
-            self.outgoing.write(&mut self.stream, data).await?;
-            if end { self.outgoing.finish(&mut self.stream).await } else { Ok(()) }
+            self.encoder.write(&mut self.stream, data).await?;
+            if end { self.encoder.finish(&mut self.stream).await } else { Ok(()) }
         };
         sent.await.or_err(ErrorType::WriteError, "the response's body")
     }

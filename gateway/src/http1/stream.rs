@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::wire::{Socket, Unsent, Wire};
+use super::wire::{ByteStream, Unsent, Wire};
 
 /// Bytes of one read while nobody knows what will come: on the stack, so that a connection that is silent has none.
 const ANY: usize = 16 * 1024;
@@ -25,7 +25,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// The connection, of which some bytes were read.
-    pub(crate) fn new(io: Box<dyn Socket>, waiting: BytesMut) -> Self {
+    pub(crate) fn new(io: Box<dyn ByteStream>, waiting: BytesMut) -> Self {
         Self { wire: Wire::new(io), waiting }
     }
 

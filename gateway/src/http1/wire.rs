@@ -15,9 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const JOINED: usize = 2048;
 
 /// The bytes of a connection, plain or TLS.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Socket for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> ByteStream for T {}
 
 /// A socket that takes every byte at once.
 pub(super) struct Wire(Arc<Mutex<Shared>>);
@@ -28,7 +28,7 @@ pub(crate) struct Unsent(Arc<Mutex<Shared>>);
 
 /// What a [`Wire`] and its [`Unsent`] share. Both are used by one task: nobody waits for the lock.
 struct Shared {
-    io: Box<dyn Socket>,
+    io: Box<dyn ByteStream>,
     /// Bytes that were written, from `sent` on not yet taken by the socket.
     kept: Vec<u8>,
     sent: usize,
@@ -107,7 +107,7 @@ impl Shared {
 }
 
 impl Wire {
-    pub(super) fn new(io: Box<dyn Socket>) -> Self {
+    pub(super) fn new(io: Box<dyn ByteStream>) -> Self {
         let shared = Shared { io, kept: Vec::new(), sent: 0, taken: 0, dirty: false, broken: false };
         Self(Arc::new(Mutex::new(shared)))
     }

@@ -21,8 +21,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::choose::Choice;
-use super::socket::Counted;
-use crate::http1::{HEAD_BYTES, Socket, Stream};
+use super::socket::Socket;
+use crate::http1::{ByteStream, HEAD_BYTES, Stream};
 use crate::keepalive;
 use crate::observe::metrics::ConnectFailure;
 use crate::permit::Files;
@@ -78,7 +78,7 @@ pub(crate) fn failure(error: &Error) -> ConnectFailure {
     }
 }
 
-fn wired(io: impl Socket + 'static) -> Stream {
+fn wired(io: impl ByteStream + 'static) -> Stream {
     Stream::new(Box::new(io), BytesMut::new())
 }
 
@@ -108,11 +108,11 @@ async fn within<T>(limit: Duration, connecting: impl Future<Output = Result<T>>)
     }
 }
 
-async fn dial(address: SocketAddr, stall: Duration, files: &Files) -> Result<Counted> {
+async fn dial(address: SocketAddr, stall: Duration, files: &Files) -> Result<Socket> {
     let file =
         files.take().ok_or_else(|| Error::explain(ErrorType::SocketError, "as many files are open as may be"))?;
     let dialled = TcpStream::connect(address).await.and_then(|socket| prepare(&socket, stall).map(|()| socket));
-    let dialled = dialled.map(|socket| Counted::new(socket, file));
+    let dialled = dialled.map(|socket| Socket::new(socket, file));
     dialled.map_err(|error| Error::because(kind(&error), format!("to {address}"), error))
 }
 
@@ -137,7 +137,7 @@ fn kind(error: &io::Error) -> ErrorType {
     }
 }
 
-async fn encrypted(socket: Counted, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<Counted>> {
+async fn encrypted(socket: Socket, address: SocketAddr, config: &Arc<ClientConfig>) -> Result<TlsStream<Socket>> {
     // An address is not sent as a server name; sessions are kept by it.
     let name = ServerName::IpAddress(address.ip().into());
     let encrypted = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;

@@ -11,24 +11,24 @@ use crate::permit::Permit;
 
 /// A socket that is counted as long as it is open.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(super) struct Socket {
     io: TcpStream,
     _file: Permit,
 }
 
-impl Counted {
+impl Socket {
     pub(super) fn new(io: TcpStream, file: Permit) -> Self {
         Self { io, _file: file }
     }
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Counted {
+impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }

@@ -6,7 +6,7 @@ use net_pingora_fuzz::bytes;
 use proptest::prelude::*;
 
 use super::split::splits;
-use crate::http1::body::Incoming;
+use crate::http1::body::Decoder;
 use crate::http1::chunks::LONGEST_EXTRAS;
 
 /// What a chunked body is made of, and what has fooled parsers.
@@ -56,19 +56,19 @@ fn any_split_of_a_chunked_body_ends_where_a_slow_decoder_ends() {
 
 /// The end when the body arrives up to each of `ends` in turn.
 fn in_parts(body: &[u8], ends: &[usize]) -> End {
-    let (mut incoming, mut waiting, mut data) = (Incoming::chunked(), BytesMut::new(), Vec::new());
+    let (mut decoder, mut waiting, mut data) = (Decoder::chunked(), BytesMut::new(), Vec::new());
     let mut start = 0;
     for &end in ends {
         waiting.extend_from_slice(&body[start..end]);
         start = end;
         loop {
-            match incoming.next(&mut waiting) {
+            match decoder.next(&mut waiting) {
                 Err(_) => return End::Bad,
                 Ok(Some(part)) => data.extend_from_slice(&part),
                 Ok(None) => break,
             }
         }
-        if incoming.is_done() {
+        if decoder.is_done() {
             return End::At(end - waiting.len(), data);
         }
         assert!(waiting.is_empty(), "what is not beyond the body is part of it");
