@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 
 use super::Connection;
 use super::contained::contained;
-use super::counted::Counted;
+use super::scanned::Scanned;
 use super::stream::ClientStream;
 use super::worker::WorkerContext;
 use crate::exchange::Downstream;
@@ -62,7 +62,7 @@ pub(super) async fn serve<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
-    let (stream, flooded) = Counted::new(stream, &connection.settings.limits);
+    let (stream, flooded) = Scanned::new(stream, &connection.settings.limits);
     let begin = handshake(Box::new(Io(stream)), Some(options(&connection.settings.limits)));
     if let Ok(Ok(h2)) = timeout(connection.settings.timeouts.head, begin).await {
         streams(h2, &connection, worker).await?;

@@ -6,7 +6,6 @@
 mod addresses;
 mod connection;
 mod contained;
-mod counted;
 mod frames;
 #[cfg(test)]
 mod fuzz;
@@ -14,6 +13,7 @@ mod http1;
 mod http2;
 mod listen;
 mod proxy_protocol;
+mod scanned;
 mod stream;
 mod tls;
 mod worker;

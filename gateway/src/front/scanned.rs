@@ -4,38 +4,51 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::{Flooded, FrameScanner};
+use super::stream::ClientStream;
 use crate::settings::Limits;
 
-/// A stream whose frames are counted.
+/// A client's stream whose frames are counted.
 #[derive(Debug)]
-pub(super) struct Counted<T> {
+pub(super) struct Scanned<T> {
     io: T,
+    /// Bytes that were read while the protocol was not known.
+    waiting: BytesMut,
     frames: Box<FrameScanner>,
 }
 
-impl<T> Counted<T> {
+impl<T: AsyncRead + Unpin> Scanned<T> {
     /// The same stream, and whether it was flooded.
-    pub(super) fn new(io: T, limits: &Limits) -> (Self, Flooded) {
+    pub(super) fn new(stream: ClientStream<T>, limits: &Limits) -> (Self, Flooded) {
+        let (io, waiting) = stream.into_parts();
         let flooded = Flooded::default();
         let frames = Box::new(FrameScanner::new(limits, flooded.clone()));
-        (Self { io, frames }, flooded)
+        (Self { io, waiting, frames }, flooded)
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Scanned<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if self.waiting.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        } else {
+            let length = self.waiting.len().min(buf.remaining());
+            buf.put_slice(&self.waiting.split_to(length));
+            if self.waiting.is_empty() {
+                self.waiting = BytesMut::new();
+            }
+        }
         let read = buf.filled().get(before..).unwrap_or_default();
         let received = self.frames.received(read);
         Poll::Ready(received.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)))
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Scanned<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
         self.frames.sent(written);
