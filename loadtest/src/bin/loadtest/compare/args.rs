@@ -28,10 +28,10 @@ pub(crate) struct Args {
     /// Only these kinds of work, with commas
     #[arg(long, value_enum, value_name = "WORK", value_delimiter = ',')]
     pub(crate) work: Vec<Work>,
-    /// Turns of each proxy
-    #[arg(long, default_value_t = 20, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) rounds: u32,
-    /// Length of either half of a turn: as fast as can be, and at the fixed rate
+    /// Turns of each proxy [default: as many as take 170s for one kind of work, so the fewer proxies the more]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: Option<u32>,
+    /// Length of a turn as fast as can be; latencies at the fixed rate are measured for half of it
     #[arg(long, default_value = "750ms", value_name = "TIME", value_parser = duration)]
     pub(crate) time: Duration,
     /// Workers of each proxy, each with a core; client and backend have the cores that are left

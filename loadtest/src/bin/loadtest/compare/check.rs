@@ -1,8 +1,8 @@
 //! What net-pingora must keep to beside the others.
 
 use super::figures::{Latency, Turn};
+use super::outcome::{Outcome, Row};
 use super::proxies::Kind;
-use super::rounds::{Outcome, Row};
 use super::work::Work;
 
 /// A figure that proxies are held against each other by.
@@ -108,7 +108,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::compare::figures::Memory;
 
     /// A proxy with so many microseconds a request on a core that is full.
     fn row(kind: Kind, cost: u64) -> Row {
@@ -119,7 +118,7 @@ mod tests {
             time: Duration::from_secs(1),
         };
         let latency = Latency { p50: 1.0, p99: 2.0, p999: 3.0 };
-        Row { kind, workers: 1, turns: vec![Some(turn)], latencies: vec![latency], memory: Memory::default() }
+        Row { turns: vec![Some(turn)], latencies: vec![latency], ..Row::new(kind, 1) }
     }
 
     fn judged(rows: Vec<Row>) -> Vec<(String, bool)> {

@@ -129,15 +129,15 @@ impl Contestant {
         Ok(Turn { cpu, others, requests: report.answered(), time: report.elapsed })
     }
 
-    /// The first half of a turn: a race.
-    pub(crate) fn first_half(&mut self, time: Duration) -> anyhow::Result<()> {
+    /// A race of which the figures are kept.
+    pub(crate) fn take_turn(&mut self, time: Duration) -> anyhow::Result<()> {
         let turn = self.race(time)?;
         self.turns.push(Some(turn).filter(|turn| !turn.is_void(self.cores.0.len())));
         Ok(())
     }
 
-    /// The second half: latencies at a rate.
-    pub(crate) fn second_half(&mut self, time: Duration, rate: f64) -> anyhow::Result<()> {
+    /// Latencies at a rate.
+    pub(crate) fn take_latencies(&mut self, time: Duration, rate: f64) -> anyhow::Result<()> {
         let pace = Load::Open { rate, arrivals: Arrivals::Constant };
         let report = self.load(pace, End::After(time), self.plan.connections)?;
         judge(&report)?;

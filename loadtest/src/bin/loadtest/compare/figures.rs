@@ -85,6 +85,13 @@ pub(crate) struct Memory {
     pub(crate) after: u64,
 }
 
+impl Memory {
+    /// The more of two processes.
+    pub(crate) fn most(self, other: Self) -> Self {
+        Self { before: self.before.max(other.before), after: self.after.max(other.after) }
+    }
+}
+
 /// A rate of two digits that is at most `part` of the slowest.
 pub(crate) fn rate_for_all(rates: impl IntoIterator<Item = f64>, part: f64) -> Option<f64> {
     let slowest = rates.into_iter().min_by(f64::total_cmp)? * part;

@@ -11,6 +11,7 @@ mod figures;
 mod idle;
 mod interrupt;
 mod machine;
+mod outcome;
 mod process;
 mod progress;
 mod proxies;
@@ -33,10 +34,11 @@ use self::contestant::{Field, Installed};
 use self::cores::Cores;
 use self::interrupt::Interrupt;
 use self::machine::Machine;
+use self::outcome::Outcome;
 use self::progress::Progress;
 use self::proxies::Kind;
 use self::report::{Comparison, configuration, json, markdown, table};
-use self::rounds::{Outcome, Scale};
+use self::rounds::Scale;
 use self::work::Work;
 
 /// Compares by these arguments, of which the first is the program's name: 0 when all rules were kept to, 1 when one was

@@ -1,102 +1,53 @@
 //! All proxies at one kind of work, in turns.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::contestant::{Contestant, Field, Installed};
-use super::figures::{Latency, Memory, Spread, Turn, rate_for_all};
+use super::figures::{Memory, rate_for_all};
 use super::idle;
+use super::outcome::{Outcome, Row};
 use super::proxies::Kind;
 use super::work::Work;
 
 /// The rate of the latencies, as a part of what the slowest can do.
 const PART: f64 = 0.5;
 
-/// The part of its cores from which on the proxy, and not the client, bounds requests a second.
-const FULL: f64 = 0.95;
+/// Rounds between one start of the proxies and the next. Where a process lies in memory makes it faster or slower for as
+/// long as it runs, by some percent, so that many processes must be measured and not one for long.
+const ROUNDS_OF_A_HEAT: u32 = 3;
+
+/// What one kind of work takes, unless the number of rounds is given.
+const WORK_TAKES: Duration = Duration::from_secs(170);
 
 /// How often, and how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
-    pub(crate) rounds: u32,
-    /// Of either half of a turn, and of the warm-up.
+    /// As many as there is time for when not given: the fewer proxies, the more rounds.
+    pub(crate) rounds: Option<u32>,
+    /// Of a turn at full speed.
     pub(crate) time: Duration,
 }
 
 impl Scale {
-    /// How long so many proxies take at this work, started and stopped.
+    /// Of a turn at the fixed rate, and of the warm-up. Latencies are known in less time than costs are: a turn has
+    /// thousands of them, and one cost.
+    pub(crate) fn half(self) -> Duration {
+        self.time / 2
+    }
+
+    /// About how long so many proxies take at this work.
     pub(crate) fn lasts(self, work: Work, proxies: usize) -> Duration {
-        const START: Duration = Duration::from_secs(1);
+        const START: Duration = Duration::from_millis(500);
         const CONNECT: Duration = Duration::from_secs(5);
-        let each = if work == Work::Idle { START + CONNECT } else { START + self.time * (1 + 2 * self.rounds) };
-        each * u32::try_from(proxies).unwrap_or(u32::MAX)
-    }
-}
-
-/// What one kind of work came to.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) work: Work,
-    /// Requests a second of all, where latencies were measured.
-    pub(crate) rate: Option<f64>,
-    pub(crate) rows: Vec<Row>,
-    /// Proxies that failed, and how.
-    pub(crate) failed: Vec<(Kind, String)>,
-}
-
-/// What it came to with one proxy.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) kind: Kind,
-    /// Its workers, each with a core.
-    pub(crate) workers: usize,
-    /// One a round; none where it proves nothing.
-    pub(crate) turns: Vec<Option<Turn>>,
-    pub(crate) latencies: Vec<Latency>,
-    pub(crate) memory: Memory,
-}
-
-impl Row {
-    fn new(kind: Kind, field: &Field) -> Self {
-        let workers = field.cores.proxy.0.len();
-        Self { kind, workers, turns: Vec::new(), latencies: Vec::new(), memory: Memory::default() }
-    }
-
-    /// A figure of all turns at full speed.
-    pub(crate) fn turns(&self, figure: impl Fn(Turn) -> f64) -> Option<Spread> {
-        Spread::of(self.turns.iter().flatten().map(|turn| figure(*turn)))
-    }
-
-    /// Turns that proved nothing.
-    pub(crate) fn void(&self) -> usize {
-        self.turns.iter().filter(|turn| turn.is_none()).count()
-    }
-
-    /// A figure over that of another: the median of the ratios of all rounds, in each of which both had the machine
-    /// in the same mood.
-    pub(crate) fn ratio(&self, to: &Self, figure: impl Fn(Turn) -> f64) -> Option<f64> {
-        let rounds = self.turns.iter().zip(&to.turns).filter_map(|(ours, theirs)| ours.zip(*theirs));
-        Some(Spread::of(rounds.map(|(ours, theirs)| figure(ours) / figure(theirs)))?.median)
-    }
-
-    /// The part of its cores that was in use at full speed.
-    pub(crate) fn busy(&self) -> Option<f64> {
-        self.turns(|turn| turn.busy(self.workers)).map(|spread| spread.median)
-    }
-
-    /// Whether something else than the proxy was the bound at full speed.
-    pub(crate) fn had_time_left(&self) -> bool {
-        self.busy().is_some_and(|busy| busy < FULL)
-    }
-
-    /// A latency of all turns at the fixed rate, in milliseconds.
-    pub(crate) fn latency(&self, figure: impl Fn(&Latency) -> f64) -> Option<Spread> {
-        Spread::of(self.latencies.iter().map(figure))
-    }
-}
-
-impl Outcome {
-    pub(crate) fn row(&self, kind: Kind) -> Option<&Row> {
-        self.rows.iter().find(|row| row.kind == kind)
+        let proxies = u32::try_from(proxies).unwrap_or(u32::MAX);
+        match self.rounds {
+            _ if work == Work::Idle => (START + CONNECT) * proxies,
+            None => WORK_TAKES,
+            Some(rounds) => {
+                let heats = (START + self.half()) * rounds.div_ceil(ROUNDS_OF_A_HEAT);
+                (heats + (self.time + self.half()) * rounds) * proxies
+            }
+        }
     }
 }
 
@@ -110,7 +61,7 @@ pub(crate) fn measure(field: &Field, installed: &[Installed], work: Work) -> any
     if work == Work::Idle {
         idle_all(field, &installed, &mut outcome)?;
     } else {
-        race_all(field, &installed, &mut outcome)?;
+        race_all(field, installed, &mut outcome)?;
     }
     Ok(outcome)
 }
@@ -120,7 +71,7 @@ fn idle_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> a
     for installed in installed {
         field.progress.tell(&format!("{}: {}", outcome.work.name(), installed.kind.name()));
         match idle(field, installed) {
-            Ok(memory) => outcome.rows.push(Row { memory, ..Row::new(installed.kind, field) }),
+            Ok(memory) => outcome.rows.push(Row { memory, ..Row::new(installed.kind, field.cores.proxy.0.len()) }),
             Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
         }
         field.interrupt.check()?;
@@ -135,44 +86,59 @@ fn idle(field: &Field, installed: &Installed) -> anyhow::Result<Memory> {
     Ok(Memory { after, ..contestant.memory })
 }
 
+/// As many heats as there are rounds or there is time for.
+fn race_all(field: &Field, mut installed: Vec<&Installed>, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (begin, mut left) = (Instant::now(), field.scale.rounds);
+    loop {
+        let (heat_begin, rounds) = (Instant::now(), left.unwrap_or(ROUNDS_OF_A_HEAT).min(ROUNDS_OF_A_HEAT));
+        heat(field, &installed, rounds, outcome)?;
+        installed.retain(|installed| outcome.row(installed.kind).is_some());
+        left = left.map(|left| left - rounds);
+        let time_for_another = begin.elapsed() + heat_begin.elapsed() <= WORK_TAKES;
+        if installed.is_empty() || !left.map_or(time_for_another, |left| left > 0) {
+            return Ok(());
+        }
+    }
+}
+
 /// Starts all, warms them up, and gives them their turns.
-fn race_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> anyhow::Result<()> {
-    let (scale, name) = (field.scale, outcome.work.name());
+fn heat(field: &Field, installed: &[&Installed], rounds: u32, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (scale, name, before) = (field.scale, outcome.work.name(), outcome.rounds());
     let tell = |what: &str, kind: Kind| field.progress.tell(&format!("{name}: {what} {}", kind.name()));
     let mut contestants = Vec::new();
     for installed in installed {
         tell("start", installed.kind);
         match field.start(installed, outcome.work) {
             Ok(contestant) => contestants.push(contestant),
-            Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
+            Err(error) => outcome.fail(installed.kind, &error),
         }
         field.interrupt.check()?;
     }
     let mut rates = Vec::new();
     each(field, &mut contestants, outcome, |contestant| {
         tell("warm up", contestant.kind);
-        rates.push(contestant.race(scale.time)?.rate());
+        rates.push(contestant.race(scale.half())?.rate());
         Ok(())
     })?;
-    outcome.rate = rate_for_all(rates, PART);
+    outcome.rate = outcome.rate.or_else(|| rate_for_all(rates, PART));
     let Some(rate) = outcome.rate else { return Ok(()) };
-    for round in 1..=scale.rounds {
-        // First halves of all, as close together as can be: what they cost is compared round by round.
+    for round in (before + 1..).take(rounds as usize) {
+        // All at full speed, as close together as can be: what they cost is compared round by round.
         each(field, &mut contestants, outcome, |contestant| {
-            tell(&format!("round {round} of {},", scale.rounds), contestant.kind);
-            contestant.first_half(scale.time)
+            tell(&format!("round {round},"), contestant.kind);
+            contestant.take_turn(scale.time)
         })?;
         each(field, &mut contestants, outcome, |contestant| {
-            tell(&format!("round {round} of {}, latencies of", scale.rounds), contestant.kind);
-            contestant.second_half(scale.time, rate)
+            tell(&format!("round {round}, latencies of"), contestant.kind);
+            contestant.take_latencies(scale.half(), rate)
         })?;
     }
     each(field, &mut contestants, outcome, |contestant| {
         contestant.memory.after = contestant.resident()?;
         Ok(())
     })?;
-    for Contestant { kind, turns, latencies, memory, .. } in contestants {
-        outcome.rows.push(Row { turns, latencies, memory, ..Row::new(kind, field) });
+    for contestant in contestants {
+        outcome.add(contestant, field.cores.proxy.0.len());
     }
     Ok(())
 }
@@ -187,9 +153,30 @@ fn each(
     contestants.retain_mut(|contestant| {
         let acted = field.interrupt.check().and_then(|()| act(contestant));
         if let Err(error) = &acted {
-            outcome.failed.push((contestant.kind, format!("{error:#}")));
+            outcome.fail(contestant.kind, error);
         }
         acted.is_ok()
     });
     field.interrupt.check()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_comparison_takes_less_than_twelve_minutes() {
+        let scale = Scale { rounds: None, time: Duration::from_millis(750) };
+        let all: Duration = Work::QUICK.iter().map(|work| scale.lasts(*work, 6)).sum();
+        assert!(all < Duration::from_mins(12), "{all:?}");
+    }
+
+    #[test]
+    fn rounds_that_are_given_take_their_turns_and_the_starts_between_them() {
+        let scale = |rounds| Scale { rounds: Some(rounds), time: Duration::from_secs(2) };
+        for (rounds, seconds) in [(1, 4.5), (3, 10.5), (4, 15.0)] {
+            let lasts = scale(rounds).lasts(Work::H1, 2).as_secs_f64();
+            assert!((lasts - 2.0 * seconds).abs() < 1e-9, "{rounds}: {lasts}");
+        }
+    }
 }

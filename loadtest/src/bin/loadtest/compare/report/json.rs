@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::Comparison;
 use crate::compare::figures::Turn;
+use crate::compare::outcome::{Outcome, Row};
 use crate::compare::proxies::Kind;
-use crate::compare::rounds::{Outcome, Row};
 
 /// The file; its field names say their units.
 pub(crate) fn text(comparison: &Comparison) -> String {
@@ -28,8 +28,8 @@ pub(crate) fn text(comparison: &Comparison) -> String {
         },
         "proxy_cores": cores.proxy.0,
         "other_cores": cores.others.0,
-        "rounds": scale.rounds,
-        "half_turn_seconds": scale.time.as_secs_f64(),
+        "turn_seconds": scale.time.as_secs_f64(),
+        "latency_turn_seconds": scale.half().as_secs_f64(),
         "took_seconds": took.as_secs_f64(),
         "versions": versions,
         "configurations": configurations,
@@ -52,14 +52,15 @@ fn outcome(outcome: &Outcome) -> Value {
 }
 
 fn row(row: &Row) -> Value {
-    let turns = |figure: fn(Turn) -> f64| row.turns.iter().flatten().map(|turn| figure(*turn)).collect::<Vec<_>>();
+    let turns = |figure: &dyn Fn(Turn) -> f64| row.turns.iter().map(|turn| turn.map(figure)).collect::<Vec<_>>();
     json!({
         "proxy": row.kind.name(),
-        "cpu_microseconds_per_request": turns(Turn::cost),
-        "requests_per_second": turns(Turn::rate),
-        "busy": row.turns.iter().flatten().map(|turn| turn.busy(row.workers)).collect::<Vec<_>>(),
-        "busy_by_others": row.turns.iter().flatten().map(|turn| turn.disturbed(row.workers)).collect::<Vec<_>>(),
+        "cpu_microseconds_per_request": turns(&Turn::cost),
+        "requests_per_second": turns(&Turn::rate),
+        "busy": turns(&|turn| turn.busy(row.workers)),
+        "busy_by_others": turns(&|turn| turn.disturbed(row.workers)),
         "void_turns": row.void(),
+        "slowed_turns": row.slowed(),
         "p50_milliseconds": row.latencies.iter().map(|latency| latency.p50).collect::<Vec<_>>(),
         "p99_milliseconds": row.latencies.iter().map(|latency| latency.p99).collect::<Vec<_>>(),
         "p99.9_milliseconds": row.latencies.iter().map(|latency| latency.p999).collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use super::svg::{Group, bars};
 use super::table::{self, aligned};
 use super::{Comparison, mebibytes};
 use crate::compare::figures::Turn;
-use crate::compare::rounds::Row;
+use crate::compare::outcome::Row;
 use crate::compare::work::Work;
 
 /// What the figures mean.
@@ -22,9 +22,12 @@ const READING: &str = "\
   the client, the backend or other processes were the bound, the proxy could do more, and the figure is written with ≥.
 - **p50, p99, p99.9**: latencies at one rate for all, about half of what the slowest can do, from when a request was due
   (no coordinated omission). Client and backend have a part in them, the same for all.
-- **MiB**: resident memory after all load, of all processes of the proxy; pages that they share count for each.
-- Figures are medians of all rounds, in parentheses the least and the most. **ratio** is to net-pingora: the median of
-  the ratios of all rounds. Proxies take turns in every round, so that what slows the machine slows all.
+- **MiB**: resident memory after load, of all processes of the proxy; pages that they share count for each.
+- Proxies take turns in every round, so that what slows the machine slows all. Every three rounds each is started anew:
+  where a process happens to lie in memory makes it a few percent faster or slower for as long as it runs.
+- Figures are medians of the turns that the machine did not slow, in parentheses the least and the most of all turns. It
+  slowed a turn when what it cost, or its p50, is more than 15 % above the lower quartile of its proxy's turns. **ratio**
+  is to net-pingora.
 - The **byte relay** knows no protocol: what any proxy on this machine costs at the least. The **bare pingora-proxy** is
   the least that can be built on that library, with no routing, limits or metrics.
 ";
@@ -104,7 +107,7 @@ fn text(comparison: &Comparison, plots: &[String]) -> String {
     for outcome in &comparison.outcomes {
         let _ = writeln!(text, "\n### {}\n", outcome.work.title());
         if let Some(rate) = outcome.rate {
-            let _ = writeln!(text, "Latencies at {rate:.0} requests/s.\n");
+            let _ = writeln!(text, "{} rounds; latencies at {rate:.0} requests/s.\n", outcome.rounds());
         }
         text.push_str(&table::text(outcome));
     }
@@ -126,7 +129,7 @@ fn machine(comparison: &Comparison) -> String {
         ("Load before".to_owned(), machine.load.clone()),
         ("Cores of the proxy".to_owned(), cores.proxy.to_string()),
         ("Cores of client and backend".to_owned(), cores.others.to_string()),
-        ("Rounds".to_owned(), format!("{} of twice {:?}", scale.rounds, scale.time)),
+        ("A turn".to_owned(), format!("{:?}, and {:?} for latencies", scale.time, scale.half())),
         ("Took".to_owned(), format!("{} s", took.as_secs())),
     ];
     lines.extend(versions.iter().map(|(kind, version)| (kind.name().to_owned(), version.clone())));

@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::check::Judged;
 use super::cores::Cores;
 use super::machine::Machine;
+use super::outcome::Outcome;
 use super::proxies::Kind;
-use super::rounds::{Outcome, Scale};
+use super::rounds::Scale;
 
 /// A comparison that is over.
 #[derive(Debug)]

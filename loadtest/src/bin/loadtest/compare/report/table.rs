@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::mebibytes;
 use crate::compare::figures::{Spread, Turn};
+use crate::compare::outcome::Outcome;
 use crate::compare::proxies::Kind;
-use crate::compare::rounds::Outcome;
 use crate::compare::work::{IDLE, Work};
 
 /// The part of the proxy's cores that others may have without a word; interrupts have some of it.
@@ -17,6 +17,11 @@ pub(crate) fn text(outcome: &Outcome) -> String {
     for row in outcome.rows.iter().filter(|row| row.void() > 0) {
         let (name, void) = (row.kind.name(), row.void());
         let _ = writeln!(text, "\n{name}: {void} turns are void, with more time on cores than the cores have.");
+    }
+    for row in outcome.rows.iter().filter(|row| 2 * row.slowed() > row.turns.len()) {
+        let (name, slowed, turns) = (row.kind.name(), row.slowed(), row.turns.len());
+        let _ =
+            writeln!(text, "\n{name}: the machine slowed {slowed} of {turns} turns: measure again when it is quiet.");
     }
     let disturbed = outcome.rows.iter().filter_map(|row| row.turns(|turn| turn.disturbed(row.workers)));
     let most = disturbed.map(|spread| spread.most).fold(0.0, f64::max);
