@@ -6,7 +6,6 @@ use super::contestant::{Contestant, Field, Installed};
 use super::figures::{Memory, rate_for_all};
 use super::idle;
 use super::outcome::{Outcome, Row};
-use super::proxies::Kind;
 use super::work::Work;
 
 /// The rate of the latencies, as a part of what the slowest can do.
@@ -72,7 +71,7 @@ fn idle_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> a
         field.progress.tell(&format!("{}: {}", outcome.work.name(), installed.kind.name()));
         match idle(field, installed) {
             Ok(memory) => outcome.rows.push(Row { memory, ..Row::new(installed.kind, field.cores.proxy.0.len()) }),
-            Err(error) => outcome.failed.push((installed.kind, format!("{error:#}"))),
+            Err(error) => outcome.fail(installed.kind, &error),
         }
         field.interrupt.check()?;
     }
@@ -101,36 +100,20 @@ fn race_all(field: &Field, mut installed: Vec<&Installed>, outcome: &mut Outcome
     }
 }
 
-/// Starts all, warms them up, and gives them their turns.
+/// Starts all and gives them their turns.
 fn heat(field: &Field, installed: &[&Installed], rounds: u32, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let (scale, name, before) = (field.scale, outcome.work.name(), outcome.rounds());
-    let tell = |what: &str, kind: Kind| field.progress.tell(&format!("{name}: {what} {}", kind.name()));
-    let mut contestants = Vec::new();
-    for installed in installed {
-        tell("start", installed.kind);
-        match field.start(installed, outcome.work) {
-            Ok(contestant) => contestants.push(contestant),
-            Err(error) => outcome.fail(installed.kind, &error),
-        }
-        field.interrupt.check()?;
-    }
-    let mut rates = Vec::new();
-    each(field, &mut contestants, outcome, |contestant| {
-        tell("warm up", contestant.kind);
-        rates.push(contestant.race(scale.half())?.rate());
-        Ok(())
-    })?;
-    outcome.rate = outcome.rate.or_else(|| rate_for_all(rates, PART));
+    let (name, before) = (outcome.work.name(), outcome.rounds());
+    let mut contestants = start_all(field, installed, outcome)?;
     let Some(rate) = outcome.rate else { return Ok(()) };
     for round in (before + 1..).take(rounds as usize) {
-        // All at full speed, as close together as can be: what they cost is compared round by round.
+        // All at full speed, as close together as can be, so that what slows the machine for a while slows all.
         each(field, &mut contestants, outcome, |contestant| {
-            tell(&format!("round {round},"), contestant.kind);
-            contestant.take_turn(scale.time)
+            field.progress.tell(&format!("{name}: round {round}, {}", contestant.kind.name()));
+            contestant.take_turn(field.scale.time)
         })?;
         each(field, &mut contestants, outcome, |contestant| {
-            tell(&format!("round {round}, latencies of"), contestant.kind);
-            contestant.take_latencies(scale.half(), rate)
+            field.progress.tell(&format!("{name}: round {round}, latencies of {}", contestant.kind.name()));
+            contestant.take_latencies(field.scale.half(), rate)
         })?;
     }
     each(field, &mut contestants, outcome, |contestant| {
@@ -141,6 +124,28 @@ fn heat(field: &Field, installed: &[&Installed], rounds: u32, outcome: &mut Outc
         outcome.add(contestant, field.cores.proxy.0.len());
     }
     Ok(())
+}
+
+/// Starts all and warms them up; the first time it shows the rate of the latencies.
+fn start_all(field: &Field, installed: &[&Installed], outcome: &mut Outcome) -> anyhow::Result<Vec<Contestant>> {
+    let name = outcome.work.name();
+    let mut contestants = Vec::new();
+    for installed in installed {
+        field.progress.tell(&format!("{name}: start {}", installed.kind.name()));
+        match field.start(installed, outcome.work) {
+            Ok(contestant) => contestants.push(contestant),
+            Err(error) => outcome.fail(installed.kind, &error),
+        }
+        field.interrupt.check()?;
+    }
+    let mut rates = Vec::new();
+    each(field, &mut contestants, outcome, |contestant| {
+        field.progress.tell(&format!("{name}: warm up {}", contestant.kind.name()));
+        rates.push(contestant.race(field.scale.half())?.rate());
+        Ok(())
+    })?;
+    outcome.rate = outcome.rate.or_else(|| rate_for_all(rates, PART));
+    Ok(contestants)
 }
 
 /// Does something with each; who fails is out.
