@@ -158,7 +158,7 @@ fn measure(field: &Field, installed: &[Installed], works: &[Work]) -> anyhow::Re
     if cfg!(debug_assertions) {
         field.progress.note("figures of a debug build prove nothing; use cargo run --release");
     }
-    field.progress.note(&format!("this takes about {} min", all.as_secs().div_ceil(60)));
+    field.progress.note(&format!("this takes about {} min", all.as_millis().div_ceil(60_000)));
     let mut outcomes = Vec::new();
     for work in works {
         let begin = Instant::now();
