@@ -11,8 +11,8 @@ use super::work::Work;
 /// The rate of the latencies, as a part of what the slowest can do.
 const PART: f64 = 0.5;
 
-/// Rounds between one start of the proxies and the next. Where a process lies in memory makes it faster or slower for as
-/// long as it runs, by some percent, so that many processes must be measured and not one for long.
+/// Rounds between one start of the proxies and the next. Processes of one program differ by some percent for as long as
+/// they run, as by where they lie in memory, so that many must be measured and not one for long.
 const ROUNDS_OF_A_HEAT: u32 = 3;
 
 /// What one kind of work takes, unless the number of rounds is given.

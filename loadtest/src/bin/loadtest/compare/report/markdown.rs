@@ -24,7 +24,7 @@ const READING: &str = "\
   (no coordinated omission). Client and backend have a part in them, the same for all.
 - **MiB**: resident memory after load, of all processes of the proxy; pages that they share count for each.
 - Proxies take turns in every round, so that what slows the machine slows all. Every three rounds each is started anew:
-  where a process happens to lie in memory makes it a few percent faster or slower for as long as it runs.
+  two processes of one program differ by a few percent for as long as they run, as by where they lie in memory.
 - Figures are medians of the turns that the machine did not slow, in parentheses the least and the most of all turns. It
   slowed a turn when what it cost, or its p50, is more than 15 % above the lower quartile of its proxy's turns. **ratio**
   is to net-pingora.
