@@ -39,13 +39,14 @@ impl Scale {
         const START: Duration = Duration::from_millis(500);
         const CONNECT: Duration = Duration::from_secs(5);
         let proxies = u32::try_from(proxies).unwrap_or(u32::MAX);
+        let take = |rounds: u32| {
+            let starts = (START + self.half()) * rounds.div_ceil(ROUNDS_OF_A_HEAT);
+            (starts + (self.time + self.half()) * rounds) * proxies
+        };
         match self.rounds {
             _ if work == Work::Idle => (START + CONNECT) * proxies,
-            None => WORK_TAKES,
-            Some(rounds) => {
-                let heats = (START + self.half()) * rounds.div_ceil(ROUNDS_OF_A_HEAT);
-                (heats + (self.time + self.half()) * rounds) * proxies
-            }
+            None => take(ROUNDS_OF_A_HEAT).max(WORK_TAKES),
+            Some(rounds) => take(rounds),
         }
     }
 }
@@ -174,6 +175,12 @@ mod tests {
         let scale = Scale { rounds: None, time: Duration::from_millis(750) };
         let all: Duration = Work::QUICK.iter().map(|work| scale.lasts(*work, 6)).sum();
         assert!(all < Duration::from_mins(12), "{all:?}");
+    }
+
+    #[test]
+    fn turns_that_are_long_have_one_heat_that_takes_what_it_takes() {
+        let scale = Scale { rounds: None, time: Duration::from_mins(1) };
+        assert_eq!(scale.lasts(Work::H1, 2), Duration::from_secs(2 * (3 * 90 + 30) + 1));
     }
 
     #[test]
