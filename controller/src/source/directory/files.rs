@@ -85,17 +85,35 @@ impl Directory {
         for (path, error) in &found.unreadable {
             reading.faults.push(unreadable(path, error));
         }
+        let (gone, changed) = self.compare(found.files);
         let kept = |path: &Path| found.unreadable.iter().any(|(folder, _)| path.starts_with(folder));
-        let gone = self.files.keys().filter(|path| !found.files.contains_key(&***path) && !kept(path));
-        for path in gone.cloned().collect::<Vec<_>>() {
-            self.forget(&path, &mut reading);
+        for path in gone.iter().filter(|path| !kept(path)) {
+            self.forget(path, &mut reading);
         }
-        for (path, stamp) in found.files {
-            if self.files.get(&*path).is_none_or(|file| file.stamp != Some(stamp)) {
-                self.read_file(&path, false, &mut reading);
-            }
+        for path in changed {
+            self.read_file(&path, false, &mut reading);
         }
         self.conclude(reading)
+    }
+
+    /// Files that are not `found` any more, and those found that are new or not as they were.
+    ///
+    /// Both sides are in the order of their paths, so one walk meets every file once: comparing paths is what
+    /// looking at a large directory costs.
+    fn compare(&self, found: Vec<(PathBuf, Stamp)>) -> (Vec<Arc<Path>>, Vec<PathBuf>) {
+        let (mut gone, mut changed) = (Vec::new(), Vec::new());
+        let mut known = self.files.iter().peekable();
+        for (path, stamp) in found {
+            while let Some((before, _)) = known.next_if(|(known, _)| ***known < *path) {
+                gone.push(Arc::clone(before));
+            }
+            let same = known.next_if(|(known, _)| ***known == *path);
+            if same.is_none_or(|(_, file)| file.stamp != Some(stamp)) {
+                changed.push(path);
+            }
+        }
+        gone.extend(known.map(|(path, _)| Arc::clone(path)));
+        (gone, changed)
     }
 
     /// Reads these files again; `true` beside a path says that it may be empty by now.

@@ -1,6 +1,5 @@
 //! Which files of a directory are manifests.
 
-use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -40,8 +39,8 @@ impl From<&Metadata> for Stamp {
 /// What a scan has found.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// All manifests.
-    pub(super) files: BTreeMap<PathBuf, Stamp>,
+    /// All manifests, in the order of their paths.
+    pub(super) files: Vec<(PathBuf, Stamp)>,
     /// What could not be read.
     pub(super) unreadable: Vec<(PathBuf, io::Error)>,
 }
@@ -61,11 +60,13 @@ fn visit(folder: &Path, depth: usize, found: &mut Scan) {
         Ok(entries) => entries,
         Err(error) => return found.unreadable.push((folder.to_path_buf(), error)),
     };
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| !is_hidden(path)) {
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort_unstable();
+    for path in names.iter().map(|name| folder.join(name)).filter(|path| !is_hidden(path)) {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() && depth < DEEPEST => visit(&path, depth + 1, found),
             Ok(metadata) if metadata.is_file() && is_manifest(&path) => {
-                found.files.insert(path, Stamp::from(&metadata));
+                found.files.push((path, Stamp::from(&metadata)));
             }
             Err(error) if is_manifest(&path) && error.kind() != io::ErrorKind::NotFound => {
                 found.unreadable.push((path, error));
@@ -121,12 +122,11 @@ mod tests {
     fn manifests_are_found_in_subfolders_and_through_links_and_nothing_else_is() {
         let dir = tempfile::tempdir().unwrap();
         let at = |path: &str| dir.path().join(path);
-        for folder in ["sub/deep", ".git", "..2026"] {
+        for folder in ["sub/deep", "sub.d", ".git", "..2026"] {
             fs::create_dir_all(at(folder)).unwrap();
         }
-        for file in
-            ["a.yaml", "b.yml", "sub/deep/c.json", "d.txt", ".e.yaml", ".git/f.yaml", "..2026/g.yaml", "h.yaml~"]
-        {
+        let manifests = ["a.yaml", "b.yml", "sub/deep/c.json", "sub.d/j.yaml", "sub.yaml"];
+        for file in manifests.into_iter().chain(["d.txt", ".e.yaml", ".git/f.yaml", "..2026/g.yaml", "h.yaml~"]) {
             fs::write(at(file), "").unwrap();
         }
         symlink("..2026", at("..data")).unwrap();
@@ -135,9 +135,10 @@ mod tests {
         symlink(".", at("sub/loop")).unwrap();
         let found = scan(dir.path());
         let names: Vec<_> =
-            found.files.keys().map(|path| path.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
+            found.files.iter().map(|(path, _)| path.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
         let names: Vec<_> = names.into_iter().filter(|name| !name.contains("loop")).collect();
-        assert_eq!(names, ["a.yaml", "b.yml", "g.yaml", "sub/deep/c.json"]);
+        assert_eq!(names, ["a.yaml", "b.yml", "g.yaml", "sub/deep/c.json", "sub.d/j.yaml", "sub.yaml"]);
+        assert!(found.files.is_sorted_by_key(|(path, _)| path));
         assert!(found.unreadable.is_empty());
     }
 
