@@ -110,8 +110,7 @@ fn reads_as_httparse(head: &[u8], wanted: Option<&Request<'_, '_>>) -> TestCaseR
     // A URL's authority is the host.
     if !is_absolute(target.as_bytes()) {
         let path = target.split('#').next().unwrap_or_default();
-        let escaped = read.raw_path().contains(&b'%') && !path.contains('%');
-        prop_assert!(escaped || read.raw_path() == path.as_bytes(), "{:?} for {}", read.uri, path);
+        prop_assert!(is_escaped(read.raw_path(), path.as_bytes()), "{:?} for {}", read.uri, path);
         let of = |name: &str, value: &[u8]| (name.to_ascii_lowercase(), value.to_vec());
         let mut headers: Vec<_> = wanted.headers.iter().map(|header| of(header.name, header.value)).collect();
         let mut ours: Vec<_> = read.headers.iter().map(|(name, value)| of(name.as_str(), value.as_bytes())).collect();
@@ -121,6 +120,15 @@ fn reads_as_httparse(head: &[u8], wanted: Option<&Request<'_, '_>>) -> TestCaseR
         prop_assert_eq!(ours, headers);
     }
     Ok(())
+}
+
+/// Whether a path is another with some bytes escaped (RFC 3986 §2.1), but those that need it least.
+fn is_escaped(escaped: &[u8], path: &[u8]) -> bool {
+    let rest = path.iter().try_fold(escaped, |rest, &byte| {
+        let escape = (!byte.is_ascii_alphanumeric()).then(|| format!("%{byte:02X}"));
+        rest.strip_prefix(&[byte]).or_else(|| rest.strip_prefix(escape?.as_bytes()))
+    });
+    rest.is_some_and(<[u8]>::is_empty)
 }
 
 /// Whether every line ends with CRLF and no other.
