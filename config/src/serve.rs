@@ -204,7 +204,8 @@ pub struct LimitArgs {
 
     /// Streams a client may cancel at once on one HTTP/2 connection; more end it
     ///
-    /// A tenth of it comes back every second.
+    /// A tenth of it comes back every second. Who cancels more than `--max-streams` is read slower: half the time
+    /// that a stream takes to come back, for each.
     #[arg(long, value_name = "COUNT", env = "NET_PINGORA_MAX_RESETS", default_value = "1000")]
     pub max_resets: NonZeroU32,
 

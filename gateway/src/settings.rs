@@ -181,7 +181,7 @@ pub struct Limits {
     /// Streams open at once on one HTTP/2 connection.
     pub streams: u32,
     /// Streams a client may reset at once on an HTTP/2 connection, which more of them end. A tenth comes back
-    /// every second.
+    /// every second. Beyond `streams` of them, the client is not read for half the time that each takes to come back.
     pub resets: u32,
     /// The same for frames that ask for work and carry nothing: SETTINGS, PING, empty DATA and the like. What a
     /// client is sent lets it send more.

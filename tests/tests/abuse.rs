@@ -111,6 +111,16 @@ async fn a_stream_without_a_window_loses_its_request_and_no_other() {
     assert!(client.send(get("/").map(|()| bytes::Bytes::new())).await.is_ok());
 }
 
+/// HEADERS of a GET: :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
+fn get(stream: u32) -> Vec<u8> {
+    [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat()
+}
+
+/// `RST_STREAM` with CANCEL.
+fn cancel(stream: u32) -> Vec<u8> {
+    [&[0, 0, 4, 3, 0][..], &stream.to_be_bytes(), &[0, 0, 0, 8]].concat()
+}
+
 /// Sends frames until the gateway closes; how many it took.
 async fn flood(gateway: &TestGateway, frame: impl Fn(u32) -> Vec<u8>) -> usize {
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
@@ -146,9 +156,6 @@ async fn a_flood_of_frames_ends_its_connection() {
         settings.limits.malformed = 100;
     })
     .await;
-    // :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
-    let headers = |stream: u32| [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat();
-    let reset = |stream: u32| [&[0, 0, 4, 3, 0][..], &stream.to_be_bytes(), &[0, 0, 0, 8]].concat();
     // Without a path (RFC 9113 §8.3.1), and with a window that grows beyond what there is (§6.9.1).
     let malformed = |stream: u32| [&[0, 0, 2, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86"].concat();
     let resets_us = |stream: u32| [&[0, 0, 4, 8, 0][..], &stream.to_be_bytes(), &i32::MAX.to_be_bytes()].concat();
@@ -156,9 +163,9 @@ async fn a_flood_of_frames_ends_its_connection() {
     let floods: [&dyn Fn(u32) -> Vec<u8>; 5] = [
         &|_| b"\0\0\x08\x06\0\0\0\0\0pingping".to_vec(),
         &|_| b"\0\0\0\x04\0\0\0\0\0".to_vec(),
-        &|number| [headers(2 * number + 1), reset(2 * number + 1)].concat(),
+        &|number| [get(2 * number + 1), cancel(2 * number + 1)].concat(),
         &|number| malformed(2 * number + 1),
-        &|number| [headers(2 * number + 1), resets_us(2 * number + 1)].concat(),
+        &|number| [get(2 * number + 1), resets_us(2 * number + 1)].concat(),
     ];
     for (frame, count) in floods.into_iter().zip(1..) {
         flood(&gateway, frame).await;
@@ -167,6 +174,29 @@ async fn a_flood_of_frames_ends_its_connection() {
         assert_eq!(gateway.metric(refused).await, count);
     }
     assert!(upstream.received().len() < 1_000);
+}
+
+#[tokio::test]
+async fn who_cancels_more_streams_than_may_be_open_is_read_slower() {
+    let (_upstream, gateway) = answering(|settings| {
+        settings.limits.streams = 4;
+        settings.limits.resets = 5;
+    })
+    .await;
+    for (cancelled, slower) in [(4, false), (5, true)] {
+        let mut client = TcpStream::connect(gateway.external).await.unwrap();
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        for stream in (1..).step_by(2).take(cancelled) {
+            client.write_all(&[get(stream), cancel(stream)].concat()).await.unwrap();
+        }
+        sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        client.write_all(&get(99)).await.unwrap();
+        read_until(&mut client, |read| read.ends_with(b"ok")).await;
+        // One of five takes two seconds to come back.
+        let took = asked.elapsed();
+        assert_eq!(took > Duration::from_millis(600), slower, "{cancelled} cancelled, answered after {took:?}");
+    }
 }
 
 #[tokio::test]

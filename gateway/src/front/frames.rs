@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::settings::Limits;
 
@@ -22,6 +22,10 @@ const EARNS: usize = 64;
 /// A tenth of an allowance comes back every second.
 const REFILL: f64 = 10.0;
 
+/// For how long a client is not read for each stream that it cancels too many, in times that one takes to come back.
+/// Less than one, so that who goes on is ended.
+const PAUSE: f64 = 0.5;
+
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -31,6 +35,8 @@ const RST_STREAM: u8 = 3;
 struct Allowance {
     most: u32,
     left: u32,
+    /// With less than this left, a client has taken more than it has a good reason for.
+    low: u32,
     refilled: Instant,
 }
 
@@ -43,6 +49,8 @@ pub(super) struct FrameScanner {
     read: usize,
     control: Allowance,
     resets: Allowance,
+    /// Streams cancelled without a good reason, for which the client was not made to wait yet.
+    excess: u32,
     /// Bytes sent to the client for which it has earned nothing yet.
     sent: usize,
     flooded: Flooded,
@@ -64,8 +72,9 @@ impl Flooded {
 }
 
 impl Allowance {
-    fn new(most: u32) -> Self {
-        Self { most, left: most, refilled: Instant::now() }
+    /// There is a good reason for `free` of `most`; till then the clock is not read.
+    fn new(most: u32, free: u32) -> Self {
+        Self { most, left: most, low: most.saturating_sub(free), refilled: Instant::now() }
     }
 
     fn earn(&mut self, count: usize) {
@@ -73,25 +82,39 @@ impl Allowance {
         self.left = self.left.saturating_add(count).min(self.most);
     }
 
-    /// The clock is read only when nothing is left.
     fn take(&mut self) -> bool {
-        if self.left == 0 {
-            let back = self.refilled.elapsed().as_secs_f64() * f64::from(self.most) / REFILL;
-            self.refilled = Instant::now();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is neither")]
-            self.earn(back as usize);
+        if self.left <= self.low {
+            self.refill();
         }
         let taken = self.left > 0;
         self.left = self.left.saturating_sub(1);
         taken
+    }
+
+    fn refill(&mut self) {
+        let back = self.refilled.elapsed().as_secs_f64() * f64::from(self.most) / REFILL;
+        if back >= 1.0 {
+            self.refilled = Instant::now();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is neither")]
+            self.earn(back as usize);
+        }
+    }
+
+    fn is_low(&mut self) -> bool {
+        if self.left < self.low {
+            self.refill();
+        }
+        self.left < self.low
     }
 }
 
 impl FrameScanner {
     /// Begins before the preface; `flooded` hears of a flood.
     pub(super) fn new(limits: &Limits, flooded: Flooded) -> Self {
-        let (control, resets) = (Allowance::new(limits.control_frames), Allowance::new(limits.resets));
-        Self { skip: PREFACE, header: [0; HEADER], read: 0, control, resets, sent: 0, flooded }
+        let control = Allowance::new(limits.control_frames, limits.control_frames);
+        // Who leaves a page cancels all that is open.
+        let resets = Allowance::new(limits.resets, limits.streams);
+        Self { skip: PREFACE, header: [0; HEADER], read: 0, control, resets, excess: 0, sent: 0, flooded }
     }
 
     /// Follows some bytes of the client.
@@ -101,6 +124,17 @@ impl FrameScanner {
         }
         self.flooded.0.store(true, Ordering::Relaxed);
         Err(Flood)
+    }
+
+    /// Whether the client has cancelled more than it has a good reason for.
+    pub(super) fn is_slowed(&mut self) -> bool {
+        self.resets.is_low()
+    }
+
+    /// How long the client is not to be read now, for what it has cancelled: less than five seconds.
+    pub(super) fn pause(&mut self) -> Option<Duration> {
+        let excess = f64::from(std::mem::take(&mut self.excess));
+        (excess > 0.0).then(|| Duration::from_secs_f64(excess * PAUSE * REFILL / f64::from(self.resets.most)))
     }
 
     /// Notes bytes that the client was sent.
@@ -142,7 +176,11 @@ impl FrameScanner {
                 self.control.earn(1);
                 true
             }
-            RST_STREAM => self.resets.take(),
+            RST_STREAM => {
+                let taken = self.resets.take();
+                self.excess += u32::from(taken && self.resets.is_low());
+                taken
+            }
             _ => self.control.take(),
         }
     }
@@ -191,6 +229,17 @@ mod tests {
             for part in [1, 2, 8, 9, 10, 1000] {
                 assert_eq!(passed(&frames, part), wanted, "{frames:?} by {part}");
             }
+        }
+    }
+
+    #[test]
+    fn who_cancels_more_than_may_be_open_is_read_slower() {
+        let limits = Limits { streams: 10, resets: 20, ..Limits::default() };
+        let mut scanner = FrameScanner::new(&limits, Flooded::default());
+        scanner.received(&[0; PREFACE]).unwrap();
+        for (cancelled, wanted) in [(10, None), (1, Some(250)), (8, Some(2_000)), (0, None)] {
+            scanner.received(&frame(RST_STREAM, 0, 4).repeat(cancelled)).unwrap();
+            assert_eq!(scanner.pause(), wanted.map(Duration::from_millis), "{cancelled}");
         }
     }
 
