@@ -1,5 +1,6 @@
 //! Connections of the gateway, as the kernel lists them (`proc_net(5)`).
 
+use std::collections::HashSet;
 use std::fs;
 
 /// How many connections there are.
@@ -19,7 +20,12 @@ impl Sockets {
 
     fn among(table: &str, gateway: u16, upstreams: &[u16]) -> Self {
         let mut found = Self::default();
-        for (local, remote) in table.lines().skip(1).filter_map(connection) {
+        // The table moves on while it is read, and may list a socket twice.
+        let mut seen = HashSet::new();
+        for (inode, local, remote) in table.lines().skip(1).filter_map(connection) {
+            if !seen.insert(inode) {
+                continue;
+            }
             found.clients += usize::from(local == gateway && remote != 0);
             found.upstreams += usize::from(upstreams.contains(&remote));
         }
@@ -27,13 +33,13 @@ impl Sockets {
     }
 }
 
-/// The ports of a connection that a process still holds.
-fn connection(line: &str) -> Option<(u16, u16)> {
+/// The inode and the ports of a connection that a process still holds.
+fn connection(line: &str) -> Option<(&str, u16, u16)> {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     let port = |word: &str| u16::from_str_radix(word.rsplit_once(':')?.1, 16).ok();
     // sl local remote state queues timer retransmits uid timeout inode
-    let held = words.get(9).is_some_and(|inode| *inode != "0");
-    held.then(|| Some((port(words.get(1)?)?, port(words.get(2)?)?)))?
+    let inode = words.get(9).copied().filter(|inode| *inode != "0")?;
+    Some((inode, port(words.get(1)?)?, port(words.get(2)?)?))
 }
 
 #[cfg(test)]
@@ -41,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ends_of_a_connection_are_told_apart_and_what_nobody_holds_is_left_out() {
+    fn both_ends_of_a_connection_are_told_apart_each_once_and_what_nobody_holds_is_left_out() {
         let end = |local, remote, inode| {
             format!(
                 "0: 0100007F:{local:04X} 0100007F:{remote:04X} 01 00000000:00000000 00:00000000 00000000 0 0 {inode} 1\n"
@@ -55,6 +61,7 @@ mod tests {
             end(2000, 90, 10),
             end(90, 2000, 11),
             end(80, 1001, 0),
+            end(80, 1000, 8),
         ];
         let found = Sockets::among(&table.concat(), 80, &[90]);
         assert_eq!((found.clients, found.upstreams), (1, 1));
