@@ -121,6 +121,11 @@ fn cancel(stream: u32) -> Vec<u8> {
     [&[0, 0, 4, 3, 0][..], &stream.to_be_bytes(), &[0, 0, 0, 8]].concat()
 }
 
+/// `WINDOW_UPDATE` by which a window grows beyond what there is (RFC 9113 §6.9.1).
+fn too_large(stream: u32) -> Vec<u8> {
+    [&[0, 0, 4, 8, 0][..], &stream.to_be_bytes(), &i32::MAX.to_be_bytes()].concat()
+}
+
 /// Sends frames until the gateway closes; how many it took.
 async fn flood(gateway: &TestGateway, frame: impl Fn(u32) -> Vec<u8>) -> usize {
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
@@ -156,16 +161,15 @@ async fn a_flood_of_frames_ends_its_connection() {
         settings.limits.malformed = 100;
     })
     .await;
-    // Without a path (RFC 9113 §8.3.1), and with a window that grows beyond what there is (§6.9.1).
+    // Without a path (RFC 9113 §8.3.1).
     let malformed = |stream: u32| [&[0, 0, 2, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86"].concat();
-    let resets_us = |stream: u32| [&[0, 0, 4, 8, 0][..], &stream.to_be_bytes(), &i32::MAX.to_be_bytes()].concat();
     let refused = r#"net_pingora_connections_refused_total{listener="external-http",reason="flood"}"#;
     let floods: [&dyn Fn(u32) -> Vec<u8>; 5] = [
         &|_| b"\0\0\x08\x06\0\0\0\0\0pingping".to_vec(),
         &|_| b"\0\0\0\x04\0\0\0\0\0".to_vec(),
         &|number| [get(2 * number + 1), cancel(2 * number + 1)].concat(),
         &|number| malformed(2 * number + 1),
-        &|number| [get(2 * number + 1), resets_us(2 * number + 1)].concat(),
+        &|number| [get(2 * number + 1), too_large(2 * number + 1)].concat(),
     ];
     for (frame, count) in floods.into_iter().zip(1..) {
         flood(&gateway, frame).await;
@@ -174,6 +178,22 @@ async fn a_flood_of_frames_ends_its_connection() {
         assert_eq!(gateway.metric(refused).await, count);
     }
     assert!(upstream.received().len() < 1_000);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_over_when_it_is_looked_at_is_asked_of_no_upstream() {
+    let (upstream, gateway) = answering(|_| {}).await;
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    let opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    let given_up = (1..20).step_by(4).flat_map(|stream| [get(stream), cancel(stream)]);
+    let made_to_reset = (3..20).step_by(4).flat_map(|stream| [get(stream), too_large(stream)]);
+    let frames = given_up.chain(made_to_reset);
+    // Streams begin in the order of their numbers (RFC 9113 §5.1.1).
+    let mut frames: Vec<_> = frames.collect();
+    frames.sort_by_key(|frame| frame[5..9].to_vec());
+    client.write_all(&[vec![opening], frames, vec![get(99)]].concat().concat()).await.unwrap();
+    read_until(&mut client, |read| read.ends_with(b"ok")).await;
+    assert_eq!(upstream.received().len(), 1);
 }
 
 #[tokio::test]

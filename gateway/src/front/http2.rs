@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use h2::Reason;
 use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession, default_h2_options, handshake};
 use pingora_core::protocols::{Digest, Stream};
@@ -87,8 +88,11 @@ async fn streams(
             continue;
         }
         match next(&mut h2, &digest, (closing, interval), &open, worker).await {
-            Event::Accepted(session) => {
-                spawn(session, connection, worker, Arc::clone(&open));
+            Event::Accepted(mut session) => {
+                // What the client has given up, or made us reset, in the same breath is begun nowhere.
+                if session.idle().now_or_never().is_none() {
+                    spawn(session, connection, worker, Arc::clone(&open));
+                }
                 begun += 1;
                 if begun % TURN == 0 {
                     yield_now().await;
