@@ -78,6 +78,6 @@ impl Stage {
 
     /// What connections the gateway has.
     pub(crate) fn sockets(&self) -> anyhow::Result<Sockets> {
-        Sockets::count(self.at.port(), &self.upstreams)
+        Sockets::count(self.at, &self.upstreams)
     }
 }
