@@ -111,6 +111,9 @@ async fn a_stream_without_a_window_loses_its_request_and_no_other() {
     assert!(client.send(get("/").map(|()| bytes::Bytes::new())).await.is_ok());
 }
 
+/// What a client of HTTP/2 sends first: the preface and its SETTINGS (RFC 9113 §3.4).
+const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 /// HEADERS of a GET: :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
 fn get(stream: u32) -> Vec<u8> {
     [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat()
@@ -129,7 +132,7 @@ fn too_large(stream: u32) -> Vec<u8> {
 /// Sends frames until the gateway closes; how many it took.
 async fn flood(gateway: &TestGateway, frame: impl Fn(u32) -> Vec<u8>) -> usize {
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
-    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    client.write_all(OPENING).await.unwrap();
     let (mut reading, mut writing) = client.split();
     let closed = async {
         let mut answers = [0; 4096];
@@ -184,14 +187,14 @@ async fn a_flood_of_frames_ends_its_connection() {
 async fn a_stream_that_is_over_when_it_is_looked_at_is_asked_of_no_upstream() {
     let (upstream, gateway) = answering(|_| {}).await;
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
-    let opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
-    let given_up = (1..20).step_by(4).flat_map(|stream| [get(stream), cancel(stream)]);
-    let made_to_reset = (3..20).step_by(4).flat_map(|stream| [get(stream), too_large(stream)]);
-    let frames = given_up.chain(made_to_reset);
-    // Streams begin in the order of their numbers (RFC 9113 §5.1.1).
-    let mut frames: Vec<_> = frames.collect();
-    frames.sort_by_key(|frame| frame[5..9].to_vec());
-    client.write_all(&[vec![opening], frames, vec![get(99)]].concat().concat()).await.unwrap();
+    let mut said = OPENING.to_vec();
+    for stream in (1..20).step_by(4) {
+        let (given_up, made_to_reset) = (stream, stream + 2);
+        said.extend([get(given_up), cancel(given_up), get(made_to_reset), too_large(made_to_reset)].concat());
+    }
+    // All at once, so that every one is over before the first is looked at.
+    said.extend(get(99));
+    client.write_all(&said).await.unwrap();
     read_until(&mut client, |read| read.ends_with(b"ok")).await;
     assert_eq!(upstream.received().len(), 1);
 }
@@ -205,7 +208,7 @@ async fn who_cancels_more_streams_than_may_be_open_is_read_slower() {
     .await;
     for (cancelled, slower) in [(4, false), (5, true)] {
         let mut client = TcpStream::connect(gateway.external).await.unwrap();
-        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        client.write_all(OPENING).await.unwrap();
         for stream in (1..).step_by(2).take(cancelled) {
             client.write_all(&[get(stream), cancel(stream)].concat()).await.unwrap();
         }

@@ -1,5 +1,5 @@
 //! HTTP/2 frames as they pass: those that cost us more than the client are counted, and too many end the
-//! connection.
+//! connection. Who cancels many streams is read slower before that.
 //!
 //! Floods of SETTINGS, PING, `RST_STREAM`, empty DATA and the like are all legal (RFC 9113 §10.5). What a client
 //! earns by what it is sent and what it asks for is far more than it needs to take that.
@@ -100,10 +100,7 @@ impl Allowance {
         }
     }
 
-    fn is_low(&mut self) -> bool {
-        if self.left < self.low {
-            self.refill();
-        }
+    fn is_low(&self) -> bool {
         self.left < self.low
     }
 }
@@ -128,6 +125,9 @@ impl FrameScanner {
 
     /// Whether the client has cancelled more than it has a good reason for.
     pub(super) fn is_slowed(&mut self) -> bool {
+        if self.resets.is_low() {
+            self.resets.refill();
+        }
         self.resets.is_low()
     }
 
