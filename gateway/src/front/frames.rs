@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::settings::Limits;
 
 /// Bytes of the preface, which is no frame (RFC 9113 §3.4).
-const PREFACE: usize = 24;
+pub(super) const PREFACE: usize = 24;
 
 /// Bytes before a frame's payload (RFC 9113 §4.1).
 const HEADER: usize = 9;

@@ -1,5 +1,6 @@
 //! Random bytes against what reads a stranger's bytes first, each beside a slow and obvious second reading.
 
+mod frames;
 mod proxy_protocol;
 
 use net_pingora_fuzz::Corpus;
