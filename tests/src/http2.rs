@@ -15,6 +15,9 @@ use tokio::time::timeout;
 
 use crate::raw::PATIENCE;
 
+/// What a client of HTTP/2 sends first: the preface and its SETTINGS (RFC 9113 §3.4).
+pub const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 /// A connection; closed when dropped.
 #[derive(Debug)]
 pub struct Http2 {
@@ -175,4 +178,10 @@ pub fn reason(error: &io::Error) -> Option<Reason> {
 
 async fn patient<T>(step: impl Future<Output = Result<T, h2::Error>>) -> io::Result<T> {
     timeout(PATIENCE, step).await?.map_err(io::Error::other)
+}
+
+/// The HEADERS frame of a GET: :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
+#[must_use]
+pub fn get_frame(stream: u32) -> Vec<u8> {
+    [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat()
 }

@@ -10,7 +10,7 @@ use http::Request;
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_gateway::settings::{LiveSettings, MemoryCap};
 use net_pingora_tests::gateway::{Route, TestGateway};
-use net_pingora_tests::http2::Http2;
+use net_pingora_tests::http2::{Http2, OPENING, get_frame as get};
 use net_pingora_tests::raw::{PATIENCE, ScriptedUpstream, read_until, talk};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,14 +109,6 @@ async fn a_stream_without_a_window_loses_its_request_and_no_other() {
     // Its bytes fill the window of the whole connection.
     drop(never_read);
     assert!(client.send(get("/").map(|()| bytes::Bytes::new())).await.is_ok());
-}
-
-/// What a client of HTTP/2 sends first: the preface and its SETTINGS (RFC 9113 §3.4).
-const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-
-/// HEADERS of a GET: :method GET, :scheme http, :path /, :authority a (RFC 7541 §6).
-fn get(stream: u32) -> Vec<u8> {
-    [&[0, 0, 6, 1, 5][..], &stream.to_be_bytes(), b"\x82\x86\x84\x41\x01a"].concat()
 }
 
 /// `RST_STREAM` with CANCEL.

@@ -10,9 +10,10 @@ use http::{HeaderMap, Request, Response};
 use net_pingora_backends::{Running, Sample, start};
 use net_pingora_routing::Protocol;
 use net_pingora_tests::gateway::{Route, TestGateway, endpoints};
-use net_pingora_tests::http2::Http2;
+use net_pingora_tests::http2::{Http2, OPENING, get_frame};
 use net_pingora_tests::raw::{ScriptedUpstream, read_until, talk};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 async fn backend(sample: Sample) -> Running {
     start(sample, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap()
@@ -153,4 +154,40 @@ async fn a_drain_says_goaway_and_finishes_open_streams() {
     assert_eq!(download.data().await.unwrap(), None);
     tokio::time::timeout(Duration::from_secs(2), drained).await.expect("the drain ends with the last stream").unwrap();
     assert!(get(&client, "slow.example", "/").await.is_err(), "the connection takes no more streams");
+}
+
+/// RFC 9113 §6.8: what a client sends before it knows of the drain is served, what it sends later is begun nowhere.
+#[tokio::test]
+async fn the_last_goaway_of_a_drain_names_the_last_stream_before_its_ping_was_answered() {
+    const PING: usize = 17;
+    let goaway = |last: u32| [b"\0\0\x08\x07\0\0\0\0\0", &last.to_be_bytes()[..], b"\0\0\0\0"].concat();
+    let position = |read: &[u8], frame: &[u8]| read.windows(frame.len()).position(|window| window == frame);
+    let hello = backend(Sample::Hello("x".to_owned())).await;
+    let mut gateway = TestGateway::start([Route::to("a", hello.address)]);
+    let mut client = TcpStream::connect(gateway.external).await.unwrap();
+    client.write_all(&[OPENING, &get_frame(1)].concat()).await.unwrap();
+    while hello.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let drained = tokio::spawn(async move { gateway.drain().await });
+    let (first, mut read) = (goaway(u32::MAX >> 1), Vec::new());
+    let mut ping = loop {
+        assert!(client.read_buf(&mut read).await.unwrap() > 0, "closed before a GOAWAY");
+        let after = position(&read, &first).map(|at| at + first.len());
+        if let Some(ping) = after.and_then(|at| read.get(at..at + PING)) {
+            break ping.to_vec();
+        }
+    };
+    client.write_all(&get_frame(3)).await.unwrap();
+    while hello.requests() == 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(ping[..5], *b"\0\0\x08\x06\0", "a PING follows");
+    // ACK.
+    ping[4] = 1;
+    client.write_all(&[ping, get_frame(5)].concat()).await.unwrap();
+    client.read_to_end(&mut read).await.unwrap();
+    assert!(position(&read, &goaway(3)).is_some(), "the last GOAWAY names stream 3: {read:?}");
+    drained.await.unwrap();
+    assert_eq!(hello.requests(), 2);
 }

@@ -144,7 +144,7 @@ impl Connection {
 
     fn note_recent(&self) {
         for nonce in self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            self.backend.ledger.note(*nonce);
+            self.backend.ledger.note_dropped(*nonce);
         }
     }
 
@@ -156,7 +156,7 @@ impl Connection {
             return std::future::pending().await;
         }
         if mode == Mode::Close || (mode == Mode::Cut && answer_body(nonce).is_empty()) {
-            self.backend.ledger.note(nonce);
+            self.backend.ledger.note_dropped(nonce);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let version = request.headers().get(VERSION).and_then(|value| value.to_str().ok()).unwrap_or("none").to_owned();
@@ -173,7 +173,7 @@ impl Connection {
         }
         let cut = mode == Mode::Cut;
         if cut {
-            self.backend.ledger.note(nonce);
+            self.backend.ledger.note_dropped(nonce);
         }
         let mut response = Response::builder().header(TOLD, self.backend.told(nonce, &version, &sent));
         if nonce.is_multiple_of(2) {
@@ -192,6 +192,7 @@ impl Connection {
         }
         recent.push_back(nonce);
         drop(recent);
+        self.backend.ledger.note_heard(nonce);
         self.heard.send_replace(true);
         Some(nonce)
     }
@@ -229,6 +230,6 @@ async fn echo(backend: Backend, upgrade: hyper::upgrade::OnUpgrade, nonce: u64, 
     };
     tokio::select! {
         _ = echoing => {}
-        _ = mode.wait_for(|mode| *mode == Mode::Crash) => backend.ledger.note(nonce),
+        _ = mode.wait_for(|mode| *mode == Mode::Crash) => backend.ledger.note_dropped(nonce),
     }
 }

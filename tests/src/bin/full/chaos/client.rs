@@ -1,5 +1,6 @@
 //! A client's connection, and requests of all kinds on it.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,6 +76,8 @@ pub(super) struct Reply {
 pub(super) enum Broken {
     /// Nothing of it was sent.
     Unsent(String),
+    /// A GOAWAY says that the other end has not begun it (RFC 9113 §6.8).
+    LeftOut(String),
     /// No response has begun.
     Unanswered(String),
     /// The response is broken off.
@@ -214,13 +217,24 @@ async fn read(response: Response<Incoming>) -> Result<Reply, Broken> {
 impl From<TrySendError<Request<Body>>> for Broken {
     fn from(mut error: TrySendError<Request<Body>>) -> Self {
         let sent = error.take_message().is_none();
+        let left_out = is_left_out(error.error());
         let error = told(error.error());
-        if sent { Self::Unanswered(error) } else { Self::Unsent(error) }
+        match sent {
+            false => Self::Unsent(error),
+            true if left_out => Self::LeftOut(error),
+            true => Self::Unanswered(error),
+        }
     }
 }
 
+/// Whether a stream came after the last one of a GOAWAY, sent for no error.
+fn is_left_out(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_go_away() && cause.is_remote() && cause.reason() == Some(h2::Reason::NO_ERROR))
+}
+
 /// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
+fn told(error: &dyn Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -8,6 +8,7 @@ use http::StatusCode;
 use net_pingora_backends::checksum;
 
 use super::client::{Broken, Plan, Protocol, Reply};
+use super::ledger::Known;
 use super::random::answer_body;
 use super::replicas::Replica;
 use super::world::{Host, Route, World};
@@ -49,10 +50,10 @@ pub(super) enum Verdict {
 impl Asked<'_> {
     /// Judges what has just come of it.
     pub(super) fn judge(&self, world: &World, outcome: Result<Reply, Broken>) -> Verdict {
-        let dropped = world.ledger.take(self.plan.nonce);
+        let known = world.ledger.take(self.plan.nonce);
         match outcome {
-            Ok(reply) => self.judge_reply(&reply, dropped),
-            Err(broken) => self.judge_broken(broken, dropped),
+            Ok(reply) => self.judge_reply(&reply, known.dropped),
+            Err(broken) => self.judge_broken(broken, known),
         }
     }
 
@@ -123,10 +124,14 @@ impl Asked<'_> {
         Verdict::Wrong(format!("answered {} with endpoints in good health: {}", reply.status, said(&reply.body)))
     }
 
-    fn judge_broken(&self, broken: Broken, dropped: u32) -> Verdict {
+    fn judge_broken(&self, broken: Broken, known: Known) -> Verdict {
         let (killed, leaving) = (self.replica.is_killed(), self.replica.is_leaving());
         match broken {
             Broken::Unsent(_) if leaving || self.kept => Verdict::Repeat("not sent: the connection was closed"),
+            // Opened before its client has read of the drain, sent after it has.
+            Broken::LeftOut(_) if leaving && (self.plan.is_safe() || !known.heard) => {
+                Verdict::Repeat("left out by the GOAWAY of a draining gateway")
+            }
             Broken::Unanswered(_) | Broken::Cut(_) if killed && self.plan.is_safe() => {
                 Verdict::Repeat("cut by a killed gateway")
             }
@@ -135,10 +140,10 @@ impl Asked<'_> {
             Broken::Unanswered(_) if leaving && self.kept && self.is_http1() && self.plan.is_safe() => {
                 Verdict::Repeat("met the end of a kept connection of a draining gateway")
             }
-            Broken::Cut(_) if dropped > 0 => Verdict::Excused("cut by its endpoint"),
+            Broken::Cut(_) if known.dropped > 0 => Verdict::Excused("cut by its endpoint"),
             Broken::Late => Verdict::Wrong("not answered in time".to_owned()),
             Broken::Unsent(error) => Verdict::Wrong(format!("not sent: {error}")),
-            Broken::Unanswered(error) => Verdict::Wrong(format!("not answered: {error}")),
+            Broken::Unanswered(error) | Broken::LeftOut(error) => Verdict::Wrong(format!("not answered: {error}")),
             Broken::Cut(error) => Verdict::Wrong(format!("cut: {error}")),
         }
     }
@@ -198,12 +203,38 @@ mod tests {
         let wrong = |verdict: Verdict| matches!(verdict, Verdict::Wrong(_));
         assert!(wrong(asked.judge(&world, refused())));
         assert!(wrong(asked.judge(&world, cut())));
-        let drop = |times| (0..times).for_each(|_| world.ledger.note(plan.nonce));
+        let drop = |times| (0..times).for_each(|_| world.ledger.note_dropped(plan.nonce));
         drop(TRIES - 1);
         assert!(wrong(asked.judge(&world, refused())), "another endpoint would have answered");
         drop(TRIES);
         assert!(!wrong(asked.judge(&world, refused())));
         drop(1);
         assert!(!wrong(asked.judge(&world, cut())));
+    }
+
+    #[test]
+    fn rfc_9113_6_8_what_the_goaway_of_a_drain_leaves_out_is_repeated_and_no_endpoint_has_a_post_of_it() {
+        let world = World::new().unwrap();
+        let (host, random) = (&world.hosts[1], &mut Random::new(1, "test"));
+        let (get, post) = (Plan::get(random), Plan::unending(random));
+        for (plan, leaving, heard, repeated) in [
+            (&get, true, false, true),
+            (&get, true, true, true),
+            (&get, false, false, false),
+            (&post, true, false, true),
+            (&post, true, true, false),
+        ] {
+            let replica = Replica::at(([127, 0, 0, 1], 1).into());
+            if leaving {
+                replica.leave();
+            }
+            if heard {
+                world.ledger.note_heard(plan.nonce);
+            }
+            let (replica, sent) = (Arc::new(replica), Instant::now());
+            let asked = Asked { host, plan, replica: &replica, protocol: Protocol::Http2, kept: true, sent };
+            let verdict = asked.judge(&world, Err(Broken::LeftOut("GOAWAY".to_owned())));
+            assert_eq!(matches!(verdict, Verdict::Repeat(_)), repeated, "{} {leaving} {heard}", plan.method);
+        }
     }
 }

@@ -35,6 +35,10 @@ impl Replica {
         Self { address, leaving: AtomicBool::new(false), killed: AtomicBool::new(false) }
     }
 
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::SeqCst)
     }
@@ -74,7 +78,7 @@ impl Replicas {
     }
 
     fn forget(&self, replica: &Replica) {
-        replica.leaving.store(true, Ordering::SeqCst);
+        replica.leave();
         self.lock().retain(|other| !other.is_leaving());
     }
 
