@@ -244,3 +244,38 @@ fn told(error: &dyn Error) -> String {
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What comes of a request that is answered by a GOAWAY with this error code.
+    async fn sent(code: u8) -> Broken {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let replica = Arc::new(Replica::at(listener.local_addr().unwrap()));
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut read = Vec::new();
+            // Its HEADERS end header and stream.
+            while !read.windows(5).any(|bytes| bytes == [1, 5, 0, 0, 0]) {
+                assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+            }
+            let goaway = [&b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0"[..], &[code]].concat();
+            stream.write_all(&goaway).await.unwrap();
+            stream
+        });
+        let mut link = Link::connect(replica, Protocol::Http2).await.unwrap();
+        let broken = link.send(&Plan::get(&mut Random::new(1, "test")), "a.example").await.unwrap_err();
+        drop(answering.await.unwrap());
+        broken
+    }
+
+    #[tokio::test]
+    async fn rfc_9113_6_8_a_goaway_without_an_error_leaves_out_what_came_after_its_last_stream() {
+        assert!(matches!(sent(0).await, Broken::LeftOut(_)));
+        assert!(matches!(sent(2).await, Broken::Unanswered(_)));
+    }
+}
