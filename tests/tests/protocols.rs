@@ -11,12 +11,23 @@ use net_pingora_backends::{Running, Sample, start};
 use net_pingora_routing::Protocol;
 use net_pingora_tests::gateway::{Route, TestGateway, endpoints};
 use net_pingora_tests::http2::{Http2, OPENING, get_frame};
-use net_pingora_tests::raw::{ScriptedUpstream, read_until, talk};
+use net_pingora_tests::raw::{PATIENCE, ScriptedUpstream, read_until, talk};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 
 async fn backend(sample: Sample) -> Running {
     start(sample, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap()
+}
+
+/// Waits until it has got so many requests.
+async fn heard(backend: &Running, times: u64) {
+    let waiting = async {
+        while backend.requests() < times {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap();
 }
 
 fn head(host: &str, path: &str) -> Request<()> {
@@ -94,7 +105,7 @@ async fn an_empty_last_data_frame_ends_a_chunked_body_once() {
         let request = Request::post("http://a.example/").body(()).unwrap();
         let (mut upload, pending) = client.open(request).await.unwrap();
         upload.send(Bytes::from_static(b"abc")).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
         upload.finish(Bytes::new()).unwrap();
         let mut download = pending.answer().await.unwrap().into_body();
         assert_eq!(download.data().await.unwrap().unwrap(), "ok");
@@ -145,20 +156,17 @@ async fn a_drain_says_goaway_and_finishes_open_streams() {
     let client = Http2::connect(gateway.external).await.unwrap();
     let (mut upload, pending) = client.open(head("slow.example", "/?initialTimeout=300&timeout=300")).await.unwrap();
     upload.finish(Bytes::new()).unwrap();
-    while slow.requests() == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    heard(&slow, 1).await;
     let drained = tokio::spawn(async move { gateway.drain().await });
     let mut download = pending.answer().await.unwrap().into_body();
     assert!(download.data().await.unwrap().unwrap().starts_with(b"Slept 300 ms"));
     assert_eq!(download.data().await.unwrap(), None);
-    tokio::time::timeout(Duration::from_secs(2), drained).await.expect("the drain ends with the last stream").unwrap();
+    timeout(Duration::from_secs(2), drained).await.expect("the drain ends with the last stream").unwrap();
     assert!(get(&client, "slow.example", "/").await.is_err(), "the connection takes no more streams");
 }
 
-/// RFC 9113 §6.8: what a client sends before it knows of the drain is served, what it sends later is begun nowhere.
 #[tokio::test]
-async fn the_last_goaway_of_a_drain_names_the_last_stream_before_its_ping_was_answered() {
+async fn rfc_9113_6_8_a_drain_serves_what_comes_before_its_ping_is_answered_and_names_the_last_of_it() {
     const PING: usize = 17;
     let goaway = |last: u32| [b"\0\0\x08\x07\0\0\0\0\0", &last.to_be_bytes()[..], b"\0\0\0\0"].concat();
     let position = |read: &[u8], frame: &[u8]| read.windows(frame.len()).position(|window| window == frame);
@@ -166,9 +174,7 @@ async fn the_last_goaway_of_a_drain_names_the_last_stream_before_its_ping_was_an
     let mut gateway = TestGateway::start([Route::to("a", hello.address)]);
     let mut client = TcpStream::connect(gateway.external).await.unwrap();
     client.write_all(&[OPENING, &get_frame(1)].concat()).await.unwrap();
-    while hello.requests() == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    heard(&hello, 1).await;
     let drained = tokio::spawn(async move { gateway.drain().await });
     let (first, mut read) = (goaway(u32::MAX >> 1), Vec::new());
     let mut ping = loop {
@@ -179,14 +185,12 @@ async fn the_last_goaway_of_a_drain_names_the_last_stream_before_its_ping_was_an
         }
     };
     client.write_all(&get_frame(3)).await.unwrap();
-    while hello.requests() == 1 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    heard(&hello, 2).await;
     assert_eq!(ping[..5], *b"\0\0\x08\x06\0", "a PING follows");
     // ACK.
     ping[4] = 1;
     client.write_all(&[ping, get_frame(5)].concat()).await.unwrap();
-    client.read_to_end(&mut read).await.unwrap();
+    timeout(PATIENCE, client.read_to_end(&mut read)).await.expect("the connection ends").unwrap();
     assert!(position(&read, &goaway(3)).is_some(), "the last GOAWAY names stream 3: {read:?}");
     drained.await.unwrap();
     assert_eq!(hello.requests(), 2);

@@ -216,13 +216,15 @@ async fn read(response: Response<Incoming>) -> Result<Reply, Broken> {
 
 impl From<TrySendError<Request<Body>>> for Broken {
     fn from(mut error: TrySendError<Request<Body>>) -> Self {
-        let sent = error.take_message().is_none();
+        let unsent = error.take_message().is_some();
         let left_out = is_left_out(error.error());
         let error = told(error.error());
-        match sent {
-            false => Self::Unsent(error),
-            true if left_out => Self::LeftOut(error),
-            true => Self::Unanswered(error),
+        if unsent {
+            Self::Unsent(error)
+        } else if left_out {
+            Self::LeftOut(error)
+        } else {
+            Self::Unanswered(error)
         }
     }
 }
